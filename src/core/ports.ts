@@ -1,0 +1,182 @@
+/** What the rules need from the world. Each port has one adapter or more in `src/adapters` and a fake in `test/fakes`. */
+import type { JsonObject, JsonValue } from './canonical-json.ts';
+import type { Secret } from './secret.ts';
+import type { Instant } from './time.ts';
+
+export interface Clock {
+  now(): Instant;
+}
+
+export interface Random {
+  /** Cryptographically strong bytes; the caller owns the array. */
+  bytes(length: number): Uint8Array;
+}
+
+// --- the store ---------------------------------------------------------------------------------------------------------
+
+export interface Versioned {
+  readonly value: JsonValue;
+  /** Grows with every write of the key; never reused after a delete. */
+  readonly version: number;
+}
+
+export interface StoreEntry extends Versioned {
+  readonly key: string;
+}
+
+export interface StoreCheck {
+  readonly key: string;
+  readonly version: number | 'absent';
+}
+
+export type StoreWrite = { readonly key: string; readonly value: JsonValue } | { readonly key: string; readonly delete: true };
+
+/** An audit event before the store gives it its place in the log. */
+export interface AuditEvent {
+  readonly time: Instant;
+  readonly event: string;
+  readonly actor: { readonly name: string; readonly verified: boolean };
+  readonly subject: string;
+  readonly environment: string;
+  readonly correlation_id: string;
+  readonly result: 'ok' | 'refused' | 'failed';
+  readonly reason?: string;
+  readonly details?: JsonObject;
+}
+
+export interface Commit {
+  /** All must hold, or nothing is written. */
+  readonly checks: readonly StoreCheck[];
+  readonly writes: readonly StoreWrite[];
+  readonly audit: readonly AuditEvent[];
+}
+
+export type CommitResult =
+  | { readonly ok: true; /** Sequence numbers of the audit records, in order. */ readonly audit: readonly number[] }
+  | { readonly ok: false; readonly conflict: string };
+
+/** A stored audit record: the exact bytes (RFC 8785) and the leaf hash that the Merkle tree holds for them. */
+export interface StoredAuditRecord {
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  readonly leaf: Uint8Array;
+}
+
+/** All state of a realm, with optimistic concurrency. A commit is durable when its promise resolves with `ok: true`. */
+export interface Store {
+  get(key: string): Promise<Versioned | undefined>;
+  /** Entries whose key starts with `prefix`, in byte order of keys, after `after`, at most `limit` (default 1000). */
+  list(prefix: string, page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoreEntry[]>;
+  commit(commit: Commit): Promise<CommitResult>;
+  /** Calls back after commits that touch the prefix, made by any process; stop with the function that is returned. */
+  watch(prefix: string, onChange: (keys: readonly string[]) => void): () => void;
+  /** Audit records from `from` on (sequence numbers start at 0), at most `limit`. */
+  auditRecords(from: number, limit: number): Promise<readonly StoredAuditRecord[]>;
+  /** How many audit records there are. */
+  auditSize(): Promise<number>;
+  close(): Promise<void>;
+}
+
+// --- keys and signatures -----------------------------------------------------------------------------------------------
+
+export const KEY_TYPES = ['p256', 'p384', 'ed25519', 'rsa3072', 'rsa4096'] as const;
+export type KeyType = (typeof KEY_TYPES)[number];
+
+/** Offline keys (roots, trust signers, token signers by default) and online keys have passphrases of their own. */
+export type Custody = 'offline' | 'online';
+
+/** Where a private key lies: what the store remembers of it. */
+export interface KeyReference {
+  readonly custody: Custody;
+  /** Path relative to the realm, with `/`. */
+  readonly file: string;
+  readonly type: KeyType;
+}
+
+/**
+ * A private key that signs and is not seen. ECDSA hashes with the curve's hash (P-256: SHA-256, P-384: SHA-384), RSA is
+ * PKCS#1 v1.5 with SHA-256, Ed25519 is pure. `der` is X.509's form of an ECDSA signature, `ieee-p1363` is JOSE's.
+ */
+export interface SigningKey {
+  readonly type: KeyType;
+  /** DER of SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  sign(data: Uint8Array, encoding: 'der' | 'ieee-p1363'): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Makes and opens the realm's private keys. */
+export interface KeyVault {
+  /**
+   * Makes a key and writes it with its final mode, never over another file.
+   * @throws ERR_KEY_PASSPHRASE when the passphrase is not the one of the realm's other keys of that custody.
+   */
+  generate(request: { readonly name: string; readonly type: KeyType; readonly custody: Custody }): Promise<{ reference: KeyReference; key: SigningKey }>;
+  /** @throws ERR_KEY_NOT_FOUND, ERR_KEY_PASSPHRASE, ERR_KEY_MALFORMED */
+  open(reference: KeyReference): Promise<SigningKey>;
+  /** Removes a key made by {@link generate} whose record was never committed. */
+  discard(reference: KeyReference): Promise<void>;
+}
+
+/** Signature algorithms that the verifier knows, under X.509's and JOSE's common names. */
+export type SignatureAlgorithm =
+  | 'ecdsa-sha256'
+  | 'ecdsa-sha384'
+  | 'ecdsa-sha512'
+  | 'ed25519'
+  | 'ed448'
+  | 'rsa-sha256'
+  | 'rsa-sha384'
+  | 'rsa-sha512'
+  | 'rsa-pss-sha256'
+  | 'rsa-pss-sha384'
+  | 'rsa-pss-sha512';
+
+export interface SignatureCheck {
+  readonly algorithm: SignatureAlgorithm;
+  readonly spki: Uint8Array;
+  readonly data: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly encoding: 'der' | 'ieee-p1363';
+}
+
+/** True when the signature holds; false for a wrong one, for an unusable key and for a key of another type: it never throws. */
+export type VerifySignature = (check: SignatureCheck) => boolean;
+
+// --- the person and the machine ----------------------------------------------------------------------------------------
+
+export interface Files {
+  /** @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE */
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
+  /** Makes a file with its final mode, synced; never overwrites. @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
+  create(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** Replaces or makes a file in one step (temporary file beside it, sync, rename, sync of the directory). */
+  replace(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** Makes a directory with its final mode (its parents must exist). @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS */
+  makeDirectory(path: string, mode: number): Promise<void>;
+  /** Removes a file; no error when there is none. */
+  remove(path: string): Promise<void>;
+  /** undefined when there is nothing. Symbolic links are not followed. */
+  stat(path: string): Promise<FileInfo | undefined>;
+  /** Names in a directory, sorted. */
+  list(path: string): Promise<readonly string[]>;
+}
+
+export interface FileInfo {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  /** Permission bits. */
+  readonly mode: number;
+  readonly size: number;
+  /** Device and inode, to tell hard links of one file. */
+  readonly identity: string;
+}
+
+/** Asks the person at the terminal. Every method throws ERR_USAGE_NO_TERMINAL, with the flags to use instead, without one. */
+export interface Prompter {
+  passphrase(question: string, options: { readonly confirm: boolean; readonly instead: string }): Promise<Secret>;
+  confirm(question: string, options: { readonly instead: string }): Promise<boolean>;
+}
+
+/** Shows that something is going on; prints on a terminal only. */
+export interface Progress {
+  step<T>(label: string, work: () => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,78 @@
+/** `joinery.yaml`: the environment, the trust domain, and the clusters and roles that tokens and packages may name. */
+import type { JsonObject, JsonValue } from '../canonical-json.ts';
+import { JoineryError } from '../errors.ts';
+import { dnsName, name, nearest, trustDomain } from '../names.ts';
+import { array, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
+
+const url = string({ maxLength: 2048, pattern: /^https:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/[^\s?#]*)?$/, describe: 'an https URL' });
+/** Host or address and port, as a node dials it. */
+const address = string({ maxLength: 300, pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, describe: 'host:port' });
+
+const cluster = object({
+  name: name(),
+  roles: array(name(), { minItems: 1, maxItems: 100 }),
+  join_urls: optional(array(url, { maxItems: 20 })),
+  seed_peers: optional(array(object({ address, role: optional(name()) }), { maxItems: 1000 })),
+});
+
+const config = object({
+  schema: oneOf(['joinery/realm-config/1']),
+  environment: object({ name: name(), domain: dnsName() }),
+  trust_domain: trustDomain(),
+  clusters: refine(array(cluster, { maxItems: 1000 }), (clusters) => {
+    const seen = new Set<string>();
+    const twice = clusters.find((entry) => seen.size === seen.add(entry.name).size);
+    return twice === undefined ? { value: clusters } : { issue: `expected each cluster once, found ${twice.name} twice` };
+  }),
+  token: optional(object({ max_lifetime: optional(integer(1, 31536000)) })),
+});
+
+export type RealmConfig = Parsed<typeof config>;
+export type ClusterConfig = RealmConfig['clusters'][number];
+
+/** Longest life of a join token in seconds where the configuration names none (FORMATS 1). */
+export const DEFAULT_MAX_TOKEN_LIFETIME = 86400;
+
+/** @param what names the file. @throws ERR_CONFIG_MALFORMED with every wrong path. */
+export function parseRealmConfig(value: JsonValue, what: string): RealmConfig {
+  return parseDocument(config, value, what, 'ERR_CONFIG_MALFORMED');
+}
+
+/** The published JSON Schema of `joinery.yaml`. */
+export function realmConfigSchema(): JsonObject {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'https://joinery.dev/schema/realm-config-1.json',
+    title: 'joinery realm configuration (joinery.yaml)',
+    ...config.schema,
+  };
+}
+
+/** @throws ERR_CLUSTER_UNKNOWN naming the known clusters. */
+export function clusterOf(realm: RealmConfig, cluster: string): ClusterConfig {
+  const found = realm.clusters.find((entry) => entry.name === cluster);
+  if (found !== undefined) return found;
+  const known = realm.clusters.map((entry) => entry.name);
+  throw new JoineryError('ERR_CLUSTER_UNKNOWN', `--cluster: expected ${oneOfNames(known)}, found ${cluster}`, {
+    hint: didYouMean(cluster, known) ?? 'add the cluster to joinery.yaml under clusters',
+    details: { cluster, known },
+  });
+}
+
+/** @throws ERR_ROLE_UNKNOWN naming the cluster's roles. */
+export function assertRole(cluster: ClusterConfig, role: string): void {
+  if (cluster.roles.includes(role)) return;
+  throw new JoineryError('ERR_ROLE_UNKNOWN', `--role: expected ${oneOfNames(cluster.roles)} of cluster ${cluster.name}, found ${role}`, {
+    hint: didYouMean(role, cluster.roles) ?? `add the role to cluster ${cluster.name} in joinery.yaml`,
+    details: { cluster: cluster.name, role, known: cluster.roles },
+  });
+}
+
+function oneOfNames(known: readonly string[]): string {
+  return known.length === 0 ? 'a configured name (none is configured)' : known.join(' or ');
+}
+
+function didYouMean(word: string, known: readonly string[]): string | undefined {
+  const candidate = nearest(word, known);
+  return candidate === undefined ? undefined : `did you mean ${candidate}?`;
+}

@@ -1,0 +1,26 @@
+import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
+import { JoineryError } from '../../src/core/errors.ts';
+import type { KeyReference, KeyVault, SigningKey } from '../../src/core/ports.ts';
+
+/** Keys in memory. `fail` makes the next `open` throw what is given. */
+export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningKey> } {
+  const keys = new Map<string, SigningKey>();
+  return {
+    keys,
+    generate({ name, type, custody }) {
+      const key = signingKey(generatePrivateKey(type));
+      const reference: KeyReference = { custody, file: `keys/${custody}/${name}-${keys.size}.key`, type };
+      keys.set(reference.file, key);
+      return Promise.resolve({ reference, key });
+    },
+    open(reference) {
+      const key = keys.get(reference.file);
+      if (key === undefined) return Promise.reject(new JoineryError('ERR_KEY_NOT_FOUND', `expected a key at ${reference.file}, found none`));
+      return Promise.resolve(key);
+    },
+    discard(reference) {
+      keys.delete(reference.file);
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/system/**', '**/node_modules/**'],
+    disableConsoleIntercept: true,
+    testTimeout: 60_000,
+    maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/types/**'],
+      reporter: ['text-summary', 'json-summary', ['text', { skipFull: true }]],
+      thresholds: {
+        'src/core/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
+        'src/app/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
+        'src/{adapters,cli,commands,client,server}/**': { lines: 90, branches: 90, functions: 90, statements: 90 },
+      },
+    },
+  },
+});
