@@ -142,6 +142,15 @@ export interface SignatureCheck {
 /** True when the signature holds; false for a wrong one, for an unusable key and for a key of another type: it never throws. */
 export type VerifySignature = (check: SignatureCheck) => boolean;
 
+/** A key that verifies JSON Web Signatures: a public JWK, or the bytes of a shared secret for HMAC. */
+export type JwsKey = JsonObject | Uint8Array;
+
+/**
+ * True when a compact JWS (RFC 7515 section 7.1) holds under this key and exactly this algorithm; false for a wrong signature, for a
+ * key that does not fit the algorithm and for `none`: it never throws. The caller has parsed the text strictly before.
+ */
+export type VerifyJws = (compact: string, key: JwsKey, algorithm: string) => Promise<boolean>;
+
 // --- the person and the machine ----------------------------------------------------------------------------------------
 
 export interface Files {
