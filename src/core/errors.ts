@@ -34,6 +34,7 @@ const row = (family: ErrorFamily, http: number, grpc: string, title: string): Er
 const bug = (title: string) => row('bug', 500, 'internal', title);
 const usage = (title: string) => row('usage', 400, 'invalid_argument', title);
 const malformed = (title: string) => row('malformed', 400, 'invalid_argument', title);
+const unauthenticated = (title: string) => row('refused', 401, 'unauthenticated', title);
 const refused = (title: string) => row('refused', 403, 'permission_denied', title);
 const conflict = (title: string) => row('conflict', 409, 'already_exists', title);
 const notFound = (title: string) => row('not-found', 404, 'not_found', title);
@@ -72,6 +73,71 @@ export const ERRORS = {
   ERR_KEY_PASSPHRASE: refused('the passphrase does not open the key'),
   ERR_KEY_PASSPHRASE_WEAK: refused('the passphrase is too short'),
   ERR_KEY_MALFORMED: malformed('not a usable private or public key'),
+  // X.509
+  ERR_DER_MALFORMED: malformed('not strict DER'),
+  ERR_CERTIFICATE_MALFORMED: malformed('not a well-formed X.509 certificate'),
+  // trust bundles
+  ERR_TRUST_PRIVATE_KEY: refused('a private key was offered as a trust anchor'),
+  ERR_TRUST_NOT_ANCHOR: refused('not a self-signed CA certificate'),
+  ERR_TRUST_ANCHOR_EXPIRED: refused('a trust anchor has expired'),
+  ERR_TRUST_ANCHOR_SHARED: refused('one trust anchor would serve both purposes'),
+  ERR_TRUST_MANIFEST_MALFORMED: malformed('not a trust manifest of a known schema'),
+  ERR_TRUST_ENVELOPE_MALFORMED: malformed('not a signed trust document'),
+  ERR_TRUST_HEADER_UNPROTECTED: refused('a signature has an unprotected header'),
+  ERR_TRUST_KEY_EMBEDDED: refused('a signature brings its own key'),
+  ERR_TRUST_NOT_CANONICAL: refused('a signed document is not in canonical form'),
+  ERR_TRUST_SIGNATURE: refused('a signature of a trust document does not hold'),
+  ERR_TRUST_SIGNATURE_DUPLICATE: refused('one key signed a trust document twice'),
+  ERR_TRUST_SIGNER_UNKNOWN: refused('no signature is by a signer'),
+  ERR_TRUST_THRESHOLD: refused('too few signers signed a trust document'),
+  ERR_TRUST_PURPOSE: refused('the trust document is for the other purpose'),
+  ERR_TRUST_ENVIRONMENT: refused('the trust document is for another environment or domain'),
+  ERR_TRUST_ROLLBACK: refused('the trust bundle version is lower than one already trusted'),
+  ERR_TRUST_VERSION_CHANGED: refused('a known trust bundle version has other content'),
+  ERR_TRUST_FAST_FORWARD: refused('the trust bundle version jumps too far'),
+  ERR_TRUST_LINK_MISSING: refused('a version is missing between two trust bundles'),
+  ERR_TRUST_FORK: refused('two versions replace the same trust bundle'),
+  ERR_TRUST_EXPIRED: refused('the trust manifest has expired'),
+  ERR_TRUST_FIRST_DIGEST: refused('the first trust manifest is not the expected one'),
+  ERR_TRUST_NOT_ACTIVATED: refused('the trust bundle version is not activated'),
+  ERR_TRUST_NOT_NEWER: refused('the trust bundle version does not replace the active one'),
+  ERR_TRUST_UNCHANGED: conflict('the trust bundle would be the same as the active one'),
+  ERR_TRUST_GRACE: refused('the grace window of a trust bundle has not ended'),
+  ERR_TRUST_NOTHING_TO_RETIRE: conflict('no trust anchor is phasing out'),
+  ERR_TRUST_REVERT: refused('the node may not return to its previous trust bundle'),
+  ERR_TRUST_PATH_SHARED: refused('one file would hold the trust of both purposes'),
+  ERR_TRUST_STATE_MALFORMED: malformed('the trust state of the node is damaged'),
+  ERR_TRUST_NOT_FOUND: notFound('no such trust bundle version'),
+  ERR_TRUST_SIGNER_EXISTS: conflict('the signer is there already'),
+  ERR_TRUST_STALE: refused('the trust that a node holds is stale'),
+  ERR_CA_NOT_FOUND: notFound('no such certificate authority'),
+  // join tokens: in the order of the checks
+  ERR_TOKEN_TOO_LARGE: row('malformed', 401, 'unauthenticated', 'the token is over its size limit'),
+  ERR_TOKEN_MALFORMED: row('malformed', 401, 'unauthenticated', 'the token has the wrong form'),
+  ERR_TOKEN_ALGORITHM: unauthenticated('the token is signed with an algorithm that is not accepted'),
+  ERR_TOKEN_KEY_UNKNOWN: unauthenticated('the token is signed with an unknown key'),
+  ERR_TOKEN_SIGNATURE: unauthenticated('the signature of the token does not hold'),
+  ERR_TOKEN_TYPE: refused('the signed text is not a join token'),
+  ERR_TOKEN_CLAIMS: refused('the claims of the token are wrong'),
+  ERR_TOKEN_ISSUER: refused('the token was issued by another realm'),
+  ERR_TOKEN_AUDIENCE: refused('the token was issued for another cluster'),
+  ERR_TOKEN_ISSUED_LATER: refused('the token was issued in the future'),
+  ERR_TOKEN_LIFETIME: refused('the token lives longer than is allowed'),
+  ERR_TOKEN_NOT_YET_VALID: refused('the token is not valid yet'),
+  ERR_TOKEN_EXPIRED: row('refused', 410, 'permission_denied', 'the token has expired'),
+  ERR_TOKEN_ENVIRONMENT: refused('the token was issued for another environment'),
+  ERR_TOKEN_ROLE: refused('the token was issued for another role'),
+  ERR_TOKEN_NODE: refused('the token was issued for another node'),
+  ERR_TOKEN_KEY_BOUND: refused('the token was issued for another key'),
+  ERR_TOKEN_REVOKED: row('refused', 410, 'permission_denied', 'the token is revoked'),
+  ERR_TOKEN_SUPERSEDED: row('refused', 410, 'permission_denied', 'the token is older than the realm or node accepts'),
+  ERR_TOKEN_USE_CONFLICT: row('conflict', 409, 'already_exists', 'the same key used the token for another request'),
+  ERR_TOKEN_REPLAYED: row('refused', 410, 'permission_denied', 'the token was used by another key'),
+  ERR_TOKEN_EXHAUSTED: row('refused', 410, 'permission_denied', 'the token has no uses left'),
+  // join tokens: minting and keys
+  ERR_TOKEN_KEY_NOT_FOUND: notFound('no such token signing key'),
+  ERR_TOKEN_HMAC_KEY: refused('the HMAC key is not usable'),
+  ERR_TOKEN_NOT_FOUND: notFound('no such token'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

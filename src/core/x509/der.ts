@@ -1,0 +1,147 @@
+/**
+ * A strict reader of DER (X.690): definite minimal lengths, minimal integers, canonical booleans, no trailing bytes. One value
+ * has one spelling, so bytes that were changed are either refused or mean the same.
+ */
+import { JoineryError } from '../errors.ts';
+
+/** Identifier octets of the universal types that X.509 uses. */
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8String: 0x0c,
+  numericString: 0x12,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  visibleString: 0x1a,
+  universalString: 0x1c,
+  bmpString: 0x1e,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** The identifier octet of a context-specific tag. */
+export function contextTag(number: number, form: 'primitive' | 'constructed' = 'constructed'): number {
+  return (form === 'constructed' ? 0xa0 : 0x80) | number;
+}
+
+/** One value: its identifier octet, its contents, and both with the length between them. */
+export interface DerValue {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+const MAX_DEPTH = 32;
+
+/** Reads values one after the other. Every error names where it is. */
+export class DerReader {
+  readonly #bytes: Uint8Array;
+  readonly #what: string;
+  readonly #depth: number;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array, what: string, depth = 0) {
+    if (depth > MAX_DEPTH) throw derError(what, `expected at most ${MAX_DEPTH} levels of nesting`);
+    this.#bytes = bytes;
+    this.#what = what;
+    this.#depth = depth;
+  }
+
+  get done(): boolean {
+    return this.#offset === this.#bytes.length;
+  }
+
+  /** The identifier octet of the next value, undefined at the end. */
+  get tag(): number | undefined {
+    return this.#bytes[this.#offset];
+  }
+
+  /** The next value, whatever its type. @throws ERR_DER_MALFORMED */
+  any(what: string): DerValue {
+    const where = `${this.#what}.${what}`;
+    const header = readHeader(this.#bytes, this.#offset, where);
+    const bytes = this.#bytes.subarray(this.#offset, header.end);
+    this.#offset = header.end;
+    return { tag: header.tag, content: this.#bytes.subarray(header.start, header.end), bytes };
+  }
+
+  /** The next value, which must have this identifier octet. @throws ERR_DER_MALFORMED */
+  next(tag: number, what: string): DerValue {
+    if (this.tag !== tag) throw derError(`${this.#what}.${what}`, `expected tag ${hexTag(tag)}, found ${hexTag(this.tag)}`);
+    return this.any(what);
+  }
+
+  /** The next value if it has this identifier octet. @throws ERR_DER_MALFORMED */
+  optional(tag: number, what: string): DerValue | undefined {
+    return this.tag === tag ? this.any(what) : undefined;
+  }
+
+  /** A reader of the contents of the next value. @throws ERR_DER_MALFORMED */
+  enter(tag: number, what: string): DerReader {
+    return this.inside(this.next(tag, what), what);
+  }
+
+  /** A reader of the contents of a value that this reader gave. @throws ERR_DER_MALFORMED for nesting that is too deep. */
+  inside(value: DerValue, what: string): DerReader {
+    return new DerReader(value.content, `${this.#what}.${what}`, this.#depth + 1);
+  }
+
+  /** Reads until the end; there must be at least `minimum` items. @throws ERR_DER_MALFORMED */
+  all<T>(read: (reader: DerReader) => T, minimum = 0): T[] {
+    const items: T[] = [];
+    while (!this.done) items.push(read(this));
+    if (items.length < minimum) throw derError(this.#what, `expected at least ${minimum} items, found ${items.length}`);
+    return items;
+  }
+
+  /** @throws ERR_DER_MALFORMED when something is left. */
+  end(): void {
+    if (!this.done) throw derError(this.#what, `expected the end, found ${this.#bytes.length - this.#offset} more bytes`);
+  }
+}
+
+/** A reader of the contents of the one value that `bytes` are. @throws ERR_DER_MALFORMED */
+export function enterDer(bytes: Uint8Array, tag: number, what: string): DerReader {
+  const reader = new DerReader(bytes, what);
+  const inner = reader.enter(tag, 'value');
+  reader.end();
+  return inner;
+}
+
+/** The one value that `bytes` are. @throws ERR_DER_MALFORMED */
+export function readDer(bytes: Uint8Array, tag: number, what: string): DerValue {
+  const reader = new DerReader(bytes, what);
+  const value = reader.next(tag, 'value');
+  reader.end();
+  return value;
+}
+
+export function derError(where: string, message: string): JoineryError {
+  return new JoineryError('ERR_DER_MALFORMED', `${where}: ${message}`);
+}
+
+function hexTag(tag: number | undefined): string {
+  return tag === undefined ? 'the end' : `0x${tag.toString(16).padStart(2, '0')}`;
+}
+
+function readHeader(bytes: Uint8Array, offset: number, where: string): { tag: number; start: number; end: number } {
+  const [tag, first] = [bytes[offset], bytes[offset + 1]];
+  if (tag === undefined || first === undefined) throw derError(where, 'expected a value, found the end');
+  if ((tag & 0x1f) === 0x1f) throw derError(where, 'expected a tag number below 31, found a larger one');
+  const sizeBytes = first < 0x80 ? 0 : first & 0x7f;
+  if (first === 0x80 || sizeBytes > 4) throw derError(where, 'expected a definite length of at most 4 octets, found another');
+  const start = offset + 2 + sizeBytes;
+  let length = sizeBytes === 0 ? first : 0;
+  for (const octet of bytes.subarray(offset + 2, start)) length = length * 256 + octet;
+  if (sizeBytes > 0 && length < (sizeBytes === 1 ? 0x80 : 256 ** (sizeBytes - 1))) throw derError(where, 'expected a minimal length, found a longer form');
+  if (start + length > bytes.length) throw derError(where, `expected ${length} octets, found ${Math.max(0, bytes.length - start)}`);
+  return { tag, start, end: start + length };
+}
