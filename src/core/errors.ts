@@ -138,6 +138,16 @@ export const ERRORS = {
   ERR_TOKEN_KEY_NOT_FOUND: notFound('no such token signing key'),
   ERR_TOKEN_HMAC_KEY: refused('the HMAC key is not usable'),
   ERR_TOKEN_NOT_FOUND: notFound('no such token'),
+  // onboarding packages
+  ERR_PACKAGE_MALFORMED: malformed('not an onboarding package of joinery'),
+  ERR_PACKAGE_UNFAITHFUL: bug('the rendered package does not say what was asked for'),
+  ERR_PACKAGE_PRIVATE_KEY: refused('a private key would be in an onboarding package'),
+  ERR_PACKAGE_TOKEN: refused('the join token is too powerful for an onboarding package'),
+  ERR_PACKAGE_URL: refused('a URL of the package is outside the domain of the environment'),
+  ERR_PACKAGE_PATH: refused('two files of an onboarding package would be in one place'),
+  ERR_PACKAGE_TRUST: refused('the trust bundle of the package is not the one of its manifest'),
+  ERR_PACKAGE_TRUST_INACTIVE: notFound('no trust bundle version is active for the purpose'),
+  ERR_PACKAGE_INVALID: refused('the onboarding package failed a check'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
