@@ -1,0 +1,93 @@
+/** Finds and reads `joinery.yaml` with cosmiconfig: JSON and YAML only, nothing executable, no walk above the project or home. */
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { JsonValue } from '../core/canonical-json.ts';
+import { JoineryError } from '../core/errors.ts';
+import { type RealmConfig, parseRealmConfig } from '../core/realm/config.ts';
+import { fileError } from './files.ts';
+
+export const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
+const MAX_CONFIG_CHARACTERS = 1024 * 1024;
+
+export interface FoundConfig {
+  /** Directory of the realm: where the configuration file lies. */
+  readonly directory: string;
+  readonly config: RealmConfig;
+}
+
+/** YAML 1.2 core schema, one document, no duplicate keys, aliases bounded. @throws ERR_CONFIG_MALFORMED */
+export async function parseYaml(text: string, what: string): Promise<JsonValue> {
+  const { parse } = await import('yaml');
+  if (text.length > MAX_CONFIG_CHARACTERS) {
+    throw new JoineryError('ERR_INPUT_TOO_LARGE', `${what}: expected at most ${MAX_CONFIG_CHARACTERS} characters, found ${text.length}`);
+  }
+  try {
+    return parse(text, { uniqueKeys: true, maxAliasCount: 20, version: '1.2', logLevel: 'error' }) as JsonValue;
+  } catch (cause) {
+    const first = (cause as Error).message.split('\n')[0];
+    throw new JoineryError('ERR_CONFIG_MALFORMED', `${what}: expected YAML, found an error: ${first}`, { cause });
+  }
+}
+
+/** The configuration in exactly this directory. @returns undefined when there is none. */
+async function configIn(directory: string): Promise<FoundConfig | undefined> {
+  const { cosmiconfig } = await import('cosmiconfig');
+  // The document is wrapped: cosmiconfig would obey a top-level `$import` and read other files.
+  const load = async (path: string, text: string) => ({ document: await parseYaml(text, path) });
+  const explorer = cosmiconfig('joinery', {
+    searchPlaces: CONFIG_FILES,
+    loaders: { '.yaml': load, '.yml': load, '.json': load },
+    searchStrategy: 'none',
+    cache: false,
+  });
+  for (const name of CONFIG_FILES) {
+    const path = join(directory, name);
+    // search() passes over what it may not read; load() says so.
+    const result = await explorer.load(path).catch((error: unknown) => absentOrThrow(error, path));
+    if (result) return { directory, config: parseRealmConfig(documentOf(result.config), path) };
+  }
+  return undefined;
+}
+
+function documentOf(config: unknown): JsonValue {
+  return (config as { document?: JsonValue } | undefined)?.document ?? null;
+}
+
+function absentOrThrow(error: unknown, path: string): undefined {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  if (error instanceof JoineryError) throw error;
+  throw fileError(error, path);
+}
+
+/** Reads the configuration of the realm in `directory`. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
+export async function loadConfig(directory: string): Promise<FoundConfig> {
+  const result = await configIn(resolve(directory));
+  if (result !== undefined) return result;
+  throw new JoineryError('ERR_REALM_NOT_FOUND', `expected ${CONFIG_FILES[0]} in ${directory}, found none`, {
+    hint: 'create a realm with: joinery init --realm DIR --environment NAME --domain DOMAIN',
+    details: { directory },
+  });
+}
+
+/** Looks for a configuration in `from` and, below the home directory, in its parents up to home. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
+export async function findConfig(from: string): Promise<FoundConfig> {
+  const last = lastDirectory(resolve(from));
+  for (let directory = resolve(from); ; directory = dirname(directory)) {
+    const result = await configIn(directory);
+    if (result !== undefined) return result;
+    if (directory === last) break;
+  }
+  throw new JoineryError(
+    'ERR_REALM_NOT_FOUND',
+    `expected ${CONFIG_FILES[0]} in ${from}${last === resolve(from) ? '' : ' or above it, up to home'}, found none`,
+    {
+      hint: 'name the realm with --realm DIR or JOINERY_REALM, or create one with: joinery init --environment NAME --domain DOMAIN',
+    },
+  );
+}
+
+/** Below home the walk ends at home; elsewhere there is no walk, so that another user's joinery.yaml in a shared parent is never adopted. */
+function lastDirectory(from: string): string {
+  const home = resolve(homedir());
+  return from === home || from.startsWith(`${home}/`) ? home : from;
+}

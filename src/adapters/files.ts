@@ -1,0 +1,144 @@
+/** Files with their final mode from the first moment, synced before success is reported, never overwritten unless asked. */
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type ErrorCode, JoineryError } from '../core/errors.ts';
+import type { FileInfo, Files } from '../core/ports.ts';
+
+const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ENOENT: ['ERR_FILE_NOT_FOUND', 'expected it to exist, found nothing'],
+  ENOTDIR: ['ERR_FILE_NOT_FOUND', 'expected a directory on the way to it, found something else'],
+  EEXIST: ['ERR_FILE_EXISTS', 'expected nothing there, found something that would be overwritten'],
+  ENOTEMPTY: ['ERR_FILE_EXISTS', 'expected nothing there, found something that would be overwritten'],
+  ENOSPC: ['ERR_FILE_DISK_FULL', 'expected space on the disk, found none left'],
+  EDQUOT: ['ERR_FILE_DISK_FULL', 'expected space in the quota, found none left'],
+};
+
+/** The coded error for an error of the file system. */
+export function fileError(cause: unknown, path: string): JoineryError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  const [code, text] = CODES[errno] ?? (['ERR_FILE_ACCESS', `expected to read or write it, found ${errno}`] as const);
+  return new JoineryError(code, `${path}: ${text}`, { details: { path, errno }, cause });
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof JoineryError) throw error;
+    throw fileError(error, path);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  // O_EXCL: neither a file nor a symbolic link that somebody put there is followed or overwritten.
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await rm(path, { force: true });
+    throw error;
+  }
+  await handle.close();
+}
+
+let temporaryCount = 0;
+
+/** A name beside the target that no other process of this machine uses. */
+function temporaryBeside(path: string): string {
+  return `${path}.tmp-${process.pid}-${temporaryCount++}`;
+}
+
+async function create(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  // Written whole under another name, then linked: a crash leaves no half file under the real one, and link never overwrites.
+  const temporary = temporaryBeside(path);
+  await writeNew(temporary, bytes, mode);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    // FAT has no links (a stick): there O_EXCL on the real name is all there is.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await writeNew(path, bytes, mode);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncDirectory(dirname(resolve(path)));
+}
+
+async function replace(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  const temporary = temporaryBeside(path);
+  await writeNew(temporary, bytes, mode);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(resolve(path)));
+}
+
+async function readAtMost(handle: FileHandle, path: string, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(65536, maxBytes + 1 - total)));
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    total += bytesRead;
+    if (total > maxBytes) {
+      throw new JoineryError('ERR_INPUT_TOO_LARGE', `${path}: expected at most ${maxBytes} bytes, found more`, {
+        details: { path, maxBytes },
+      });
+    }
+    chunks.push(buffer.subarray(0, bytesRead));
+  }
+}
+
+async function read(path: string, maxBytes: number): Promise<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    return await readAtMost(handle, path, maxBytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+function kindOf(stats: Stats): FileInfo['kind'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+async function stat(path: string): Promise<FileInfo | undefined> {
+  try {
+    const stats = await lstat(path);
+    return { kind: kindOf(stats), mode: stats.mode & 0o7777, size: stats.size, identity: `${stats.dev}:${stats.ino}` };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export const systemFiles: Files = {
+  read: (path, maxBytes) => guarded(path, () => read(path, maxBytes)),
+  create: (path, bytes, mode) => guarded(path, () => create(path, bytes, mode)),
+  replace: (path, bytes, mode) => guarded(path, () => replace(path, bytes, mode)),
+  makeDirectory: (path, mode) =>
+    guarded(path, async () => {
+      await mkdir(join(path), { mode });
+      await syncDirectory(dirname(resolve(path)));
+    }),
+  remove: (path) => guarded(path, () => rm(path, { force: true })),
+  stat: (path) => guarded(path, () => stat(path)),
+  list: (path) => guarded(path, async () => (await readdir(path)).sort()),
+};

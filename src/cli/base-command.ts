@@ -1,0 +1,134 @@
+/** What every command is: parsed flags in, one result out, in text or as the JSON envelope; errors coded, secrets never shown. */
+import { Command } from '@oclif/core/command';
+import * as Flags from '@oclif/core/flags';
+import type * as Interfaces from '@oclif/core/interfaces';
+import { JoineryError } from '../core/errors.ts';
+import type { JsonObject } from '../core/canonical-json.ts';
+import { type Context, openContext, type RealmFlags } from './context.ts';
+import { type Failure, toFailure } from './failure.ts';
+import { currentIo, write } from './io.ts';
+import { printable, type Style, styleFor } from './render/text.ts';
+
+/** The result of a command: `data` for `--json`, `text` for people. */
+export interface Outcome {
+  readonly data: JsonObject;
+  /** Without the final newline; empty for a command that has already written its lines. */
+  readonly text: string;
+  /** A result that is also a refusal (a check that found something): 0 otherwise. */
+  readonly exitStatus?: number;
+}
+
+export type FlagsOf<C extends typeof Command> = Interfaces.InferredFlags<(typeof BaseCommand)['baseFlags'] & C['flags']>;
+export type ArgsOf<C extends typeof Command> = Interfaces.InferredArgs<C['args']>;
+
+export abstract class BaseCommand<C extends typeof Command> extends Command {
+  static override baseFlags = {
+    json: Flags.boolean({ description: 'print the result, or the error, as JSON', helpGroup: 'GLOBAL' }),
+    quiet: Flags.boolean({ char: 'q', description: 'print the result and errors only', exclusive: ['verbose'], helpGroup: 'GLOBAL' }),
+    verbose: Flags.boolean({ description: 'print details of what happens and of errors to stderr', helpGroup: 'GLOBAL' }),
+  };
+
+  protected flags!: FlagsOf<C>;
+  protected args!: ArgsOf<C>;
+  readonly #warnings: string[] = [];
+  #context: Context | undefined;
+
+  /** Does the work; {@link Outcome} is shown by the base class. */
+  protected abstract execute(): Promise<Outcome>;
+
+  override async run(): Promise<void> {
+    const { flags, args } = await this.parse();
+    this.flags = flags as FlagsOf<C>;
+    this.args = args as ArgsOf<C>;
+    const outcome = await this.execute();
+    await this.#present(outcome);
+    if (outcome.exitStatus !== undefined) process.exitCode = outcome.exitStatus;
+  }
+
+  override async catch(error: unknown): Promise<void> {
+    const failure = toFailure(error, Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }));
+    process.exitCode = failure.exitStatus;
+    await this.#showFailure(failure, error);
+  }
+
+  override async finally(): Promise<void> {
+    await this.#context?.close();
+  }
+
+  /** The world and the realm, opened when they are first asked for. */
+  protected get context(): Context {
+    this.#context ??= openContext(this.flags as RealmFlags, (message) => this.warning(message));
+    return this.#context;
+  }
+
+  /** Something the user should know that is no error: on stderr, and in the envelope. */
+  protected warning(message: string): void {
+    if (this.#warnings.includes(message)) return;
+    this.#warnings.push(message);
+    if (!this.#json && !this.#argument('--quiet', '-q'))
+      currentIo().stderr.write(`${this.style('yellow', 'warning:')} ${printable(message)}\n`);
+  }
+
+  /** One line of a result that is written as it comes (a stream): JSON lines or text. */
+  protected async line(text: string): Promise<void> {
+    await write(currentIo().stdout, `${text}\n`);
+  }
+
+  /** Colours for the result. */
+  protected get paint(): Style {
+    const { stdout, env } = currentIo();
+    return styleFor(stdout, env);
+  }
+
+  /** Colours for messages. */
+  protected get style(): Style {
+    const { stderr, env } = currentIo();
+    return styleFor(stderr, env);
+  }
+
+  get #json(): boolean {
+    return this.#argument('--json');
+  }
+
+  /** Looked up in argv, not in flags, because parse errors need it too. */
+  #argument(...names: readonly string[]): boolean {
+    const end = this.argv.indexOf('--');
+    return (end === -1 ? this.argv : this.argv.slice(0, end)).some((argument) => names.includes(argument));
+  }
+
+  async #present(outcome: Outcome): Promise<void> {
+    const { stdout } = currentIo();
+    if (this.#json) {
+      const schema = `joinery/${(this.id ?? '').replaceAll(':', '-')}/1`;
+      await write(stdout, `${JSON.stringify({ schema, ok: true, data: outcome.data, warnings: this.#warnings }, null, 2)}\n`);
+    } else if (outcome.text !== '') await write(stdout, `${outcome.text}\n`);
+  }
+
+  async #showFailure(failure: Failure, error: unknown): Promise<void> {
+    const { stdout, stderr } = currentIo();
+    const { code, message, hint, details } = failure;
+    if (this.#json) {
+      const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: this.#warnings };
+      await write(stdout, `${JSON.stringify(body, null, 2)}\n`);
+      return;
+    }
+    const lines = [`${this.style('red', 'error:')} ${printable(message)} [${code}]`];
+    for (const issue of (details['issues'] as { path: string; message: string }[] | undefined)?.slice(1) ?? []) {
+      lines.push(`       ${printable(`${issue.path}: ${issue.message}`)}`);
+    }
+    if (hint !== undefined) lines.push(`${this.style('cyan', 'hint:')} ${printable(hint)}`);
+    if (this.#argument('--verbose')) lines.push(...traceOf(error));
+    await write(stderr, `${lines.join('\n')}\n`);
+  }
+}
+
+/** Stack and causes of an error, for --verbose. */
+function traceOf(error: unknown): string[] {
+  const lines: string[] = [];
+  for (let current = error; current instanceof Error; current = current.cause) {
+    // Only our own messages are known to hold no argv and no secret; of others the kind and the place are shown.
+    const stack = (current.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+    lines.push(current instanceof JoineryError ? `${current.code}: ${current.message}` : `caused by ${current.name}`, ...stack.slice(0, 8));
+  }
+  return lines;
+}

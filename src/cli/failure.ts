@@ -1,0 +1,83 @@
+/** Turns whatever was thrown into what is shown: a code, a message without the user's argv in it, a hint, an exit status. */
+import { type ErrorCode, type ErrorDetails, JoineryError } from '../core/errors.ts';
+import { nearest } from '../core/names.ts';
+
+/** Shapes of oclif's parse errors that carry more than a text. Their messages repeat argv, which may hold a secret. */
+interface ParseFailure extends Error {
+  readonly parse?: unknown;
+  readonly args?: readonly { readonly name?: string }[];
+  readonly flags?: readonly string[];
+}
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly details: ErrorDetails;
+  readonly exitStatus: number;
+}
+
+/** @param knownFlags the command's flag names, for "did you mean". */
+export function toFailure(error: unknown, knownFlags: readonly string[] = []): Failure {
+  const coded = error instanceof JoineryError ? error : translate(error, knownFlags);
+  const { code, message, hint, details, exitStatus } = coded;
+  return { code, message, hint, details, exitStatus };
+}
+
+function translate(error: unknown, knownFlags: readonly string[]): JoineryError {
+  const failure = error as ParseFailure;
+  if (failure instanceof Error && 'parse' in failure) return usageError(failure, knownFlags);
+  const flag = failure instanceof Error ? /^Parsing --([a-z-]+) /.exec(failure.message)?.[1] : undefined;
+  if (flag !== undefined) return new JoineryError('ERR_USAGE', `--${flag}: expected another kind of value`, { hint: 'see --help' });
+  const message = failure instanceof Error ? failure.message : String(error);
+  return new JoineryError('ERR_INTERNAL', `expected no such thing to happen, found: ${message}`, {
+    hint: 'this is a bug; run again with --verbose and report what it prints',
+    cause: error,
+  });
+}
+
+const usage = (message: string, hint = 'see --help') => new JoineryError('ERR_USAGE', message, { hint });
+
+/** By the name of oclif's error class: its classes are not all exported. */
+const USAGE_ERRORS: Readonly<Record<string, (failure: ParseFailure, knownFlags: readonly string[]) => JoineryError>> = {
+  NonExistentFlagsError: (failure, knownFlags) => unknownFlag(failure.flags ?? [], knownFlags),
+  UnexpectedArgsError: (failure) => usage(`expected no further argument, found ${failure.args?.length} too many`),
+  RequiredArgsError: (failure) =>
+    usage(`expected the argument ${failure.args?.map((arg) => arg.name?.toUpperCase()).join(', ')}, found none`),
+  // "Expected --flag=<what the user typed> to be one of: a, b"
+  FlagInvalidOptionError: ({ message }) =>
+    usage(`${/--[a-z-]+/.exec(message)?.[0]}: expected one of ${optionsOf(message)}, found something else`),
+  ArgInvalidOptionError: ({ message }) => usage(`expected an argument out of ${optionsOf(message)}, found something else`),
+  FailedFlagValidationError: ({ message }) => usage(plainReasons(message)),
+  ViolatedFlagConstraintError: ({ message }) => usage(plainReasons(message)),
+};
+
+function usageError(failure: ParseFailure, knownFlags: readonly string[]): JoineryError {
+  const known = USAGE_ERRORS[failure.constructor.name];
+  if (known !== undefined) return known(failure, knownFlags);
+  const flag = /^Flag --([a-z-]+) (expects a value|can only be specified once)/.exec(failure.message);
+  return usage(flag ? `--${flag[1]}: ${flag[2]}` : 'the command line cannot be understood');
+}
+
+function unknownFlag(flags: readonly string[], knownFlags: readonly string[]): JoineryError {
+  // `--tokne=SECRET` arrives whole: what follows the equals sign is not repeated.
+  const names = flags.map((flag) => flag.split('=', 1)[0] as string).filter((flag) => /^--?[A-Za-z][A-Za-z-]{0,40}$/.test(flag));
+  const candidate = nearest((names[0] ?? '').replace(/^-+/, ''), knownFlags);
+  return new JoineryError('ERR_USAGE', `unknown flag ${names.join(', ') || '(not shown)'}`, {
+    hint: candidate === undefined ? 'see --help' : `did you mean --${candidate}?`,
+  });
+}
+
+/** The allowed values that end oclif's message. */
+function optionsOf(message: string): string {
+  return (/to be one of: (.*)$/m.exec(message)?.[1] ?? 'the documented values').trim();
+}
+
+/** "Missing required flag cluster" and the like: names only, with the values of `--flag=value` cut out. */
+function plainReasons(message: string): string {
+  const lines = message.split('\n').slice(1);
+  const reasons = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('See more help'));
+  return reasons
+    .map((line) => line.replace(/--([a-z-]+)=\S+/g, '--$1').replace(/^Missing required flag (.*)$/, 'expected --$1, found none'))
+    .join('; ');
+}

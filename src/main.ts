@@ -1,0 +1,73 @@
+/** Runs the command line: finds the command, lets it run, and reports what oclif itself refuses. */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Manifest, PJSON } from '@oclif/core/interfaces';
+import { run } from '@oclif/core/run';
+import { currentIo, type Io, withIo, write } from './cli/io.ts';
+import { EmbeddedPlugin } from './cli/embedded-plugin.ts';
+import { toFailure } from './cli/failure.ts';
+import { COMMANDS } from './command-table.ts';
+import { JoineryError } from './core/errors.ts';
+import { nearest } from './core/names.ts';
+
+/** What {@link main} needs to know of the program: the directory of the package and the two documents that are embedded. */
+export interface Program {
+  readonly root: string;
+  readonly pjson: PJSON;
+  readonly manifest: Manifest;
+}
+
+/** The program as `npm run build` lays it out: package.json above this file, the manifest beside it. */
+export function builtProgram(): Program {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const json = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as unknown;
+  return { root: dirname(here), pjson: json('../package.json') as PJSON, manifest: json('./oclif.manifest.json') as Manifest };
+}
+
+/** Runs one command line. The exit status is left in `process.exitCode`. */
+export async function main(argv: readonly string[], program: Program, io: Io = currentIo()): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error; nothing can be shown to it any more.
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', endOnBrokenPipe);
+  await withIo(io, async () => {
+    const { root, pjson, manifest } = program;
+    const plugin = new EmbeddedPlugin(root, COMMANDS, { pjson, manifest });
+    await plugin.load();
+    try {
+      await run([...argv], { root, pjson, plugins: new Map([[plugin.name, plugin]]) });
+    } catch (error) {
+      if (isBrokenPipe(error)) return;
+      await refuse(error, argv, manifest, io);
+    }
+  });
+}
+
+const isBrokenPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE';
+
+function endOnBrokenPipe(error: Error): void {
+  if (!isBrokenPipe(error)) throw error;
+}
+
+/** Errors that no command caught: an unknown command, or a bug in the framework's part. */
+async function refuse(error: unknown, argv: readonly string[], manifest: Manifest, io: Io): Promise<void> {
+  const exit = (error as { oclif?: { exit?: number } }).oclif?.exit;
+  if (exit === 0) return;
+  const unknown = error instanceof Error && /^command .* not found$/.test(error.message);
+  const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(manifest.commands)) : error);
+  process.exitCode = failure.exitStatus;
+  const { code, message, hint, details } = failure;
+  if (argv.includes('--json')) {
+    const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: [] };
+    await write(io.stdout, `${JSON.stringify(body, null, 2)}\n`);
+  } else await write(io.stderr, `error: ${message} [${code}]\n${hint === undefined ? '' : `hint: ${hint}\n`}`);
+}
+
+function unknownCommand(argv: readonly string[], ids: readonly string[]): JoineryError {
+  const known = ids.map((id) => id.replaceAll(':', ' '));
+  const words = argv.filter((word) => /^[a-z][a-z-]{0,30}$/.test(word)).slice(0, 3);
+  const typed = words.join(' ');
+  const candidate = nearest(words.slice(0, 2).join(' '), known) ?? nearest(words[0] ?? '', known) ?? nearest(typed, known);
+  return new JoineryError('ERR_USAGE_UNKNOWN_COMMAND', `expected a command, found ${typed === '' ? 'none' : `"${typed}"`}`, {
+    hint: candidate === undefined ? 'see: joinery --help' : `did you mean: joinery ${candidate}`,
+  });
+}
