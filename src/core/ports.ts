@@ -77,6 +77,18 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Where stores lie, for backup, restore and upgrade. Paths name the state file. */
+export interface StoreEngine {
+  /** @throws ERR_REALM_NOT_FOUND, ERR_REALM_VERSION, ERR_REALM_MALFORMED, ERR_FILE_ACCESS, ERR_STORE_BUSY */
+  open(path: string): Promise<Store>;
+  /** Copies the state as it is between two commits to a new 0600 file, synced. @throws ERR_FILE_EXISTS, ERR_FILE_DISK_FULL and as {@link open} */
+  copy(from: string, to: string): Promise<void>;
+  /** Format version of the file, and the one that this release writes. */
+  formatOf(path: string): Promise<{ readonly found: number; readonly current: number }>;
+  /** Brings an older file to the current format, with its audit record, in one step. @returns the version that was found. */
+  upgrade(path: string, event: AuditEvent): Promise<number>;
+}
+
 // --- keys and signatures -----------------------------------------------------------------------------------------------
 
 export const KEY_TYPES = ['p256', 'p384', 'ed25519', 'rsa3072', 'rsa4096'] as const;
@@ -110,7 +122,11 @@ export interface KeyVault {
    * Makes a key and writes it with its final mode, never over another file.
    * @throws ERR_KEY_PASSPHRASE when the passphrase is not the one of the realm's other keys of that custody.
    */
-  generate(request: { readonly name: string; readonly type: KeyType; readonly custody: Custody }): Promise<{ reference: KeyReference; key: SigningKey }>;
+  generate(request: {
+    readonly name: string;
+    readonly type: KeyType;
+    readonly custody: Custody;
+  }): Promise<{ reference: KeyReference; key: SigningKey }>;
   /** @throws ERR_KEY_NOT_FOUND, ERR_KEY_PASSPHRASE, ERR_KEY_MALFORMED */
   open(reference: KeyReference): Promise<SigningKey>;
   /** Removes a key made by {@link generate} whose record was never committed. */
@@ -142,6 +158,26 @@ export interface SignatureCheck {
 /** True when the signature holds; false for a wrong one, for an unusable key and for a key of another type: it never throws. */
 export type VerifySignature = (check: SignatureCheck) => boolean;
 
+/** A certificate as an implementation reads it that shares no code with the one that wrote it. */
+export interface CertificateReading {
+  /** Lower-case hex of the content octets. */
+  readonly serialNumber: string;
+  /** DER of Name. */
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  readonly spki: Uint8Array;
+  readonly extensions: readonly { readonly oid: string; readonly critical: boolean; readonly value: Uint8Array }[];
+}
+
+/** What looks at a certificate before and after its real signature. */
+export interface CertificateReadBack {
+  /** A key that signs one certificate for the lint and is forgotten. */
+  throwawayKey(type: KeyType): Promise<SigningKey>;
+  readBack(der: Uint8Array): Promise<CertificateReading>;
+}
+
 /** A key that verifies JSON Web Signatures: a public JWK, or the bytes of a shared secret for HMAC. */
 export type JwsKey = JsonObject | Uint8Array;
 
@@ -164,6 +200,8 @@ export interface Files {
   makeDirectory(path: string, mode: number): Promise<void>;
   /** Removes a file; no error when there is none. */
   remove(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): Promise<void>;
   /** undefined when there is nothing. Symbolic links are not followed. */
   stat(path: string): Promise<FileInfo | undefined>;
   /** Names in a directory, sorted. */

@@ -26,3 +26,6 @@ export function assertCommit(commit: Commit): void {
 export function compareKeys(a: string, b: string): number {
   return Buffer.compare(utf8(a), utf8(b));
 }
+
+/** What {@link Store.watch} names when the audit log grew, also by a commit without writes. It is no key: nothing is stored under it. */
+export const AUDIT_LOG_CHANGED = 'audit-log';

@@ -3,7 +3,7 @@ import { leafHash } from '../../src/core/audit/merkle.ts';
 import { canonicalJson, type JsonValue } from '../../src/core/canonical-json.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import type { Commit, CommitResult, Store, StoredAuditRecord, StoreEntry } from '../../src/core/ports.ts';
-import { assertCommit, assertStoreKey, compareKeys } from '../../src/core/store-keys.ts';
+import { assertCommit, assertStoreKey, AUDIT_LOG_CHANGED, compareKeys } from '../../src/core/store-keys.ts';
 
 export interface MemoryStore extends Store {
   /** Runs before each commit: throw to make it fail, or change the store first to make it conflict. */
@@ -35,12 +35,11 @@ export function memoryStore(): MemoryStore {
     return entry && { key, value: JSON.parse(entry.text) as JsonValue, version: entry.version };
   };
 
-  function apply(commit: Commit): CommitResult {
+  function apply(commit: Commit, texts: readonly (string | undefined)[]): CommitResult {
     for (const { key, version } of commit.checks) {
       if ((entries.get(key)?.version ?? 'absent') !== version) return { ok: false, conflict: key };
     }
     // Everything that can fail comes before the first change.
-    const texts = commit.writes.map((write) => ('delete' in write ? undefined : canonicalJson(write.value)));
     const records = commit.audit.map((event, index) => {
       const seq = audit.length + index;
       const bytes = auditRecord(seq, event);
@@ -53,7 +52,7 @@ export function memoryStore(): MemoryStore {
       else entries.set(key, { text, version: lastVersion });
     });
     audit.push(...records);
-    notify(commit.writes.map((write) => write.key));
+    notify([...commit.writes.map((write) => write.key), ...(records.length > 0 ? [AUDIT_LOG_CHANGED] : [])]);
     return { ok: true, audit: records.map((record) => record.seq) };
   }
 
@@ -84,8 +83,9 @@ export function memoryStore(): MemoryStore {
     async commit(commit) {
       assertOpen();
       assertCommit(commit);
+      const texts = commit.writes.map((write) => ('delete' in write ? undefined : canonicalJson(write.value)));
       await store.beforeCommit?.(commit);
-      return apply(commit);
+      return apply(commit, texts);
     },
     watch(prefix, onChange) {
       const watcher = { prefix, onChange };
