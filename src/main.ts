@@ -54,7 +54,7 @@ async function refuse(error: unknown, argv: readonly string[], manifest: Manifes
   if (exit === 0) return;
   const unknown = error instanceof Error && /^command .* not found$/.test(error.message);
   const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(manifest.commands)) : error);
-  process.exitCode = failure.exitStatus;
+  currentIo().setExitStatus(failure.exitStatus);
   const { code, message, hint, details } = failure;
   if (argv.includes('--json')) {
     const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: [] };

@@ -42,12 +42,12 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
     this.args = args as ArgsOf<C>;
     const outcome = await this.execute();
     await this.#present(outcome);
-    if (outcome.exitStatus !== undefined) process.exitCode = outcome.exitStatus;
+    if (outcome.exitStatus !== undefined) currentIo().setExitStatus(outcome.exitStatus);
   }
 
   override async catch(error: unknown): Promise<void> {
     const failure = toFailure(error, Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }));
-    process.exitCode = failure.exitStatus;
+    currentIo().setExitStatus(failure.exitStatus);
     await this.#showFailure(failure, error);
   }
 

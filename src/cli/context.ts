@@ -1,14 +1,19 @@
 /** The composition root: which adapter serves which port. Everything heavy loads when it is first used. */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { certificateReadBack } from '../adapters/certificate-read-back.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { systemFiles } from '../adapters/files.ts';
+import { verifyJws } from '../adapters/jose.ts';
 import { systemRandom } from '../adapters/random.ts';
-import { parseRealmRecord, type RealmRecord } from '../app/realm-record.ts';
+import { verifySignature } from '../adapters/signatures.ts';
+import type { NewRealm } from '../app/create-realm.ts';
+import { parseRealmRecord } from '../app/realm-record.ts';
 import type { Caller, Realm } from '../app/realm.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
-import type { Clock, Files, KeyVault, Progress, Prompter, Random, Store } from '../core/ports.ts';
+import type { KeyVault, Progress, Prompter, Store } from '../core/ports.ts';
+import type { RealmConfig } from '../core/realm/config.ts';
 import { currentIo } from './io.ts';
 import { type PassphraseSource, passphraseSource } from './passphrases.ts';
 import { progressOn } from './render/progress.ts';
@@ -23,25 +28,24 @@ export interface RealmFlags {
   readonly quiet?: boolean | undefined;
 }
 
+/** Everything of the world that does not need a realm. */
+export type World = Omit<Realm, 'directory' | 'config' | 'store' | 'vault'>;
+
 export interface Context {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly files: Files;
+  readonly world: World;
   readonly progress: Progress;
-  readonly caller: Caller;
   readonly passphrases: PassphraseSource;
-  prompter(): Prompter;
-  /** The directory that `init` makes a realm in: --realm, JOINERY_REALM, or the current directory. */
-  readonly newRealmDirectory: string;
-  /** Makes the state of a new realm. @throws ERR_FILE_EXISTS */
-  createStore(directory: string): Promise<Store>;
-  vault(directory: string, plaintext: boolean): Promise<KeyVault>;
+  readonly prompter: Prompter;
+  /** The text of a `joinery.yaml`. */
+  renderConfig(config: RealmConfig): Promise<string>;
+  /** A realm to be made in --realm, JOINERY_REALM, or the current directory. */
+  newRealm(config: RealmConfig, plaintextKeys: boolean): NewRealm;
   /** Opens the realm once. @throws ERR_REALM_NOT_FOUND and what configuration and store throw. */
   realm(): Promise<Realm>;
   close(): Promise<void>;
 }
 
-export const STATE_FILE = 'state.db';
+const STATE_FILE = 'state.db';
 
 export function openContext(flags: RealmFlags, warn: (message: string) => void): Context {
   const io = currentIo();
@@ -53,54 +57,54 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     prompter,
     warn,
   });
-  const caller = callerOf(flags, io.env);
+  const world: World = {
+    files: systemFiles,
+    clock: systemClock,
+    random: systemRandom,
+    verifySignature,
+    certificates: certificateReadBack,
+    verifyJws,
+    caller: callerOf(flags, io.env),
+  };
   const named = flags.realm ?? (io.env['JOINERY_REALM'] || undefined);
+  let store: Store | undefined;
   let opened: Promise<Realm> | undefined;
-  const vault = async (directory: string, plaintext: boolean) => {
+  const vault = async (directory: string, plaintext: boolean): Promise<KeyVault> => {
     if (plaintext) warn('the keys of this realm are not encrypted (--insecure-plaintext-keys): whoever reads its files has its keys');
     const { openKeyVault } = await import('../adapters/key-files.ts');
     return openKeyVault({ directory, files: systemFiles, passphrase: passphrases, plaintext });
   };
+  const openStore = async (directory: string, create: boolean): Promise<Store> => {
+    const { openSqliteStore } = await import('../adapters/sqlite-store.ts');
+    store = await openSqliteStore({ path: join(directory, STATE_FILE), create });
+    return store;
+  };
   const open = async (): Promise<Realm> => {
     const { findConfig, loadConfig } = await import('../adapters/config-file.ts');
     const { directory, config } = await (named === undefined ? findConfig(io.cwd()) : loadConfig(named));
-    const { openSqliteStore } = await import('../adapters/sqlite-store.ts');
-    const { verifySignature } = await import('../adapters/signatures.ts');
-    const store = await openSqliteStore({ path: join(directory, STATE_FILE) });
-    const record = await realmRecord(store);
-    const keys = await vault(directory, record.plaintext_keys);
-    return { directory, config, store, vault: keys, files: systemFiles, clock: systemClock, random: systemRandom, verifySignature, caller };
+    const state = await openStore(directory, false);
+    const record = parseRealmRecord((await state.get('realm'))?.value);
+    return { ...world, directory, config, store: state, vault: await vault(directory, record.plaintext_keys) };
   };
   return {
-    clock: systemClock,
-    random: systemRandom,
-    files: systemFiles,
+    world,
     progress: progressOn(io.stderr, flags.quiet !== true),
-    caller,
     passphrases,
-    prompter: () => prompter,
-    newRealmDirectory: named ?? io.cwd(),
-    createStore: async (directory) => {
-      const { openSqliteStore } = await import('../adapters/sqlite-store.ts');
-      return openSqliteStore({ path: join(directory, STATE_FILE), create: true });
+    prompter,
+    renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
+    newRealm: (config, plaintextKeys) => {
+      const directory = named ?? io.cwd();
+      return {
+        ...world,
+        directory,
+        config,
+        createStore: () => openStore(directory, true),
+        openVault: () => vault(directory, plaintextKeys),
+      };
     },
-    vault,
     realm: () => (opened ??= open()),
-    close: async () => {
-      // A realm that failed to open has reported that already.
-      const realm = await opened?.catch(() => undefined);
-      await realm?.store.close();
-    },
+    close: async () => store?.close(),
   };
-}
-
-async function realmRecord(store: Store): Promise<RealmRecord> {
-  try {
-    return parseRealmRecord((await store.get('realm'))?.value);
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }
 
 function callerOf(flags: RealmFlags, env: Record<string, string | undefined>): Caller {

@@ -40,7 +40,7 @@ export class EmbeddedPlugin extends Plugin {
     });
     this.commands = Object.entries(manifest.commands).map(([id, command]) => ({
       ...command,
-      load: () => this.findCommand(id, { must: true }),
+      load: () => this.findCommand(id),
       pluginAlias: this.alias,
       pluginType: 'core',
     }));

@@ -41,7 +41,7 @@ const usage = (message: string, hint = 'see --help') => new JoineryError('ERR_US
 /** By the name of oclif's error class: its classes are not all exported. */
 const USAGE_ERRORS: Readonly<Record<string, (failure: ParseFailure, knownFlags: readonly string[]) => JoineryError>> = {
   NonExistentFlagsError: (failure, knownFlags) => unknownFlag(failure.flags ?? [], knownFlags),
-  UnexpectedArgsError: (failure) => usage(`expected no further argument, found ${failure.args?.length} too many`),
+  UnexpectedArgsError: (failure) => usage(`expected no further argument, found ${failure.args?.length ?? 0} too many`),
   RequiredArgsError: (failure) =>
     usage(`expected the argument ${failure.args?.map((arg) => arg.name?.toUpperCase()).join(', ')}, found none`),
   // "Expected --flag=<what the user typed> to be one of: a, b"

@@ -7,6 +7,8 @@ export interface Io {
   readonly stderr: NodeJS.WriteStream;
   readonly env: Record<string, string | undefined>;
   cwd(): string;
+  /** Exit status of the process, unless something sets another. */
+  setExitStatus(status: number): void;
 }
 
 const processIo: Io = {
@@ -15,6 +17,9 @@ const processIo: Io = {
   stderr: process.stderr,
   env: process.env,
   cwd: () => process.cwd(),
+  setExitStatus: (status) => {
+    process.exitCode = status;
+  },
 };
 
 const storage = new AsyncLocalStorage<Io>();

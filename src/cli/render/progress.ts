@@ -2,7 +2,7 @@
 import type { Progress } from '../../core/ports.ts';
 
 export function progressOn(stream: NodeJS.WriteStream, enabled: boolean): Progress {
-  if (!enabled || stream.isTTY !== true) return { step: (_label, work) => work() };
+  if (!enabled || !stream.isTTY) return { step: (_label, work) => work() };
   return {
     async step(label, work) {
       const { default: ora } = await import('ora');

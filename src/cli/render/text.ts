@@ -5,7 +5,7 @@ export type Style = (format: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan
 
 /** Colours for a stream: none where NO_COLOR is set or the stream is no terminal. */
 export function styleFor(stream: NodeJS.WriteStream, env: Record<string, string | undefined>): Style {
-  const colour = stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  const colour = stream.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   return (format, text) => (colour ? styleText(format, text, { validateStream: false }) : text);
 }
 
