@@ -76,6 +76,10 @@ export const ERRORS = {
   // X.509
   ERR_DER_MALFORMED: malformed('not strict DER'),
   ERR_CERTIFICATE_MALFORMED: malformed('not a well-formed X.509 certificate'),
+  ERR_CERTIFICATE_LINT: refused('a certificate would break a rule and is not signed'),
+  ERR_CA_EXISTS: conflict('a certificate authority of that name exists'),
+  ERR_CA_EXPIRED: refused('a certificate authority is not valid now'),
+  ERR_CA_CONSTRAINT: refused('a certificate authority may not issue this'),
   // trust bundles
   ERR_TRUST_PRIVATE_KEY: refused('a private key was offered as a trust anchor'),
   ERR_TRUST_NOT_ANCHOR: refused('not a self-signed CA certificate'),
@@ -101,7 +105,6 @@ export const ERRORS = {
   ERR_TRUST_FIRST_DIGEST: refused('the first trust manifest is not the expected one'),
   ERR_TRUST_NOT_ACTIVATED: refused('the trust bundle version is not activated'),
   ERR_TRUST_NOT_NEWER: refused('the trust bundle version does not replace the active one'),
-  ERR_TRUST_UNCHANGED: conflict('the trust bundle would be the same as the active one'),
   ERR_TRUST_GRACE: refused('the grace window of a trust bundle has not ended'),
   ERR_TRUST_NOTHING_TO_RETIRE: conflict('no trust anchor is phasing out'),
   ERR_TRUST_REVERT: refused('the node may not return to its previous trust bundle'),

@@ -1,7 +1,7 @@
 /** The two purposes stay apart (the seed's first rule): no anchor serves both, and neither side's anchor stands behind the other's. */
 import { JoineryError } from '../errors.ts';
 import type { VerifySignature } from '../ports.ts';
-import type { Certificate } from '../x509/certificate.ts';
+import { type Certificate, isSignedBy } from '../x509/certificate.ts';
 import type { Purpose } from './purpose.ts';
 
 export interface AnchorsOf {
@@ -42,12 +42,7 @@ function certifies(
   verify: VerifySignature,
 ): boolean {
   const certificates = [subject, ...crossCertificates.filter((certificate) => certificate.pin === subject.pin)];
-  return certificates.some((certificate) => issuers.some((issuer) => signed(issuer, certificate, verify)));
-}
-
-function signed(issuer: Certificate, certificate: Certificate, verify: VerifySignature): boolean {
-  const { signatureAlgorithm: algorithm, tbs, signature } = certificate;
-  return algorithm !== undefined && verify({ algorithm, spki: issuer.spki, data: tbs, signature, encoding: 'der' });
+  return certificates.some((certificate) => issuers.some((issuer) => isSignedBy(certificate, issuer.spki, verify)));
 }
 
 /** @throws ERR_TRUST_ANCHOR_SHARED, unless a reason is given. */

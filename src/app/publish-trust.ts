@@ -1,0 +1,62 @@
+/** Publishes the next version of a trust bundle from authorities of the realm and from PEM texts. */
+import { JoineryError } from '../core/errors.ts';
+import { nearest } from '../core/names.ts';
+import { canonicalBundle, type PemText } from '../core/trust/bundle.ts';
+import type { Purpose } from '../core/trust/purpose.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
+import { toPem } from '../core/encoding.ts';
+import { caCertificates, type PublishedTrust, proposeVersion } from './propose-trust.ts';
+import type { Realm } from './realm.ts';
+import { auditingRefusal } from './trust-audit.ts';
+
+export interface PublishTrust<P extends Purpose = Purpose> {
+  readonly purpose: P;
+  /** Names of authorities of the realm; they must be roots. */
+  readonly cas: readonly string[];
+  readonly pems: readonly PemText[];
+  /** Seconds until the manifest expires. */
+  readonly expires?: number | undefined;
+  /** Seconds in which the anchors that are left out still stand. */
+  readonly grace?: number | undefined;
+  readonly reason?: string | undefined;
+  /** Why one anchor may serve both purposes. */
+  readonly sharedAnchorReason?: string | undefined;
+}
+
+/** A year: a node that was off for a season still finds a valid version. */
+export const DEFAULT_MANIFEST_LIFETIME = 31536000;
+
+/**
+ * @throws ERR_USAGE without an anchor, ERR_CA_NOT_FOUND, ERR_TRUST_PRIVATE_KEY, ERR_TRUST_NOT_ANCHOR, ERR_TRUST_ANCHOR_EXPIRED,
+ *   ERR_TRUST_ANCHOR_SHARED (refusals are audited), ERR_KEY_*, ERR_STORE_CONFLICT
+ */
+export async function publishTrust<P extends Purpose>(realm: Realm, input: PublishTrust<P>): Promise<PublishedTrust> {
+  const { purpose, expires = DEFAULT_MANIFEST_LIFETIME, grace, reason, sharedAnchorReason } = input;
+  const event = 'bootstrap_trust.publish';
+  return auditingRefusal(realm, event, purpose, {}, async () => {
+    const anchors = await readAnchors(realm, input);
+    return proposeVersion(realm, { event, purpose, anchors, expires, grace, reason, sharedAnchorReason });
+  });
+}
+
+async function readAnchors(realm: Realm, { cas, pems }: PublishTrust): Promise<readonly Certificate[]> {
+  const known = await caCertificates(realm);
+  const texts = [...cas.map((name) => ({ text: caPem(known, name), what: `--ca ${name}` })), ...pems];
+  if (texts.length === 0) {
+    throw new JoineryError('ERR_USAGE', 'expected at least one anchor, found neither --ca nor --pem', {
+      hint: 'name an authority of the realm with --ca, or a PEM file with --pem',
+    });
+  }
+  return canonicalBundle(texts, realm.verifySignature).anchors;
+}
+
+function caPem(known: ReadonlyMap<string, Certificate>, name: string): string {
+  const certificate = known.get(name);
+  if (certificate !== undefined) return toPem('CERTIFICATE', certificate.der);
+  const names = [...known.keys()];
+  const candidate = nearest(name, names);
+  throw new JoineryError('ERR_CA_NOT_FOUND', `--ca: expected ${names.join(' or ') || 'an authority (there is none)'}, found ${name}`, {
+    hint: candidate === undefined ? 'joinery ca create makes one' : `did you mean ${candidate}?`,
+    details: { ca: name, known: names },
+  });
+}
