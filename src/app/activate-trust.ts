@@ -33,7 +33,9 @@ export interface ActivatedTrust {
  */
 export async function activateTrust<P extends Purpose>(realm: Realm, input: ActivateTrust<P>): Promise<ActivatedTrust> {
   const { purpose, version } = input;
-  return auditingRefusal(realm, 'bootstrap_trust.activate', purpose, { trust_bundle_version: version }, () => activate(realm, purpose, version));
+  return auditingRefusal(realm, 'bootstrap_trust.activate', purpose, { trust_bundle_version: version }, () =>
+    activate(realm, purpose, version),
+  );
 }
 
 async function activate<P extends Purpose>(realm: Realm, purpose: P, version: number): Promise<ActivatedTrust> {
@@ -71,8 +73,12 @@ function assertReplaces(active: SignedManifest | undefined, next: SignedManifest
   const { trust_bundle_version: version, replaces_version: replaces } = next.manifest;
   if (version > (held ?? 0) && replaces === held) return;
   const found = version === held ? 'the active version itself' : `one that replaces ${replaces ?? 'none'}`;
-  throw new JoineryError('ERR_TRUST_NOT_NEWER', `${what}: expected a version that replaces ${held ?? 'none'}, which is active, found ${found}`, {
-    hint: 'publish the content again: the new version will follow the active one',
-    details: { active: held ?? null, replaces: replaces ?? null },
-  });
+  throw new JoineryError(
+    'ERR_TRUST_NOT_NEWER',
+    `${what}: expected a version that replaces ${held ?? 'none'}, which is active, found ${found}`,
+    {
+      hint: 'publish the content again: the new version will follow the active one',
+      details: { active: held ?? null, replaces: replaces ?? null },
+    },
+  );
 }

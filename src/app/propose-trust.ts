@@ -102,7 +102,12 @@ function published(realm: Realm, previous: SignedManifest | undefined, signed: S
  * Compares with the other purpose's active and latest versions: what is published there may be activated at any time.
  * @throws ERR_TRUST_ANCHOR_SHARED
  */
-export async function assertApart(realm: Realm, purpose: Purpose, anchors: readonly Certificate[], reason: string | undefined): Promise<void> {
+export async function assertApart(
+  realm: Realm,
+  purpose: Purpose,
+  anchors: readonly Certificate[],
+  reason: string | undefined,
+): Promise<void> {
   const other = otherPurpose(purpose);
   const [latest, active] = [await findLatest(realm, other), await readActive(realm, other)];
   const theirs = [...(active.value?.signed.anchors ?? [])];

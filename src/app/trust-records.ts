@@ -6,7 +6,15 @@ import { publicJwkParser } from '../core/jwk.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../core/parse.ts';
 import { KEY_TYPES, type StoreCheck } from '../core/ports.ts';
 import { envelopeParser } from '../core/trust/envelope.ts';
-import { digestText, instantText, MAX_SIGNERS, readManifest, type SignedManifest, type TrustManifest, versionNumber } from '../core/trust/manifest.ts';
+import {
+  digestText,
+  instantText,
+  MAX_SIGNERS,
+  readManifest,
+  type SignedManifest,
+  type TrustManifest,
+  versionNumber,
+} from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import type { Realm } from './realm.ts';
 

@@ -33,9 +33,13 @@ export function readActivation(value: JsonValue, signed: SignedManifest, verify:
   const statement = parseDocument(activation, opened.payload, what, 'ERR_TRUST_ENVELOPE_MALFORMED');
   const { purpose, trust_bundle_version: version } = signed.manifest;
   if (statement.purpose !== purpose || statement.version !== version || statement.digest !== signed.digest) {
-    throw new JoineryError('ERR_TRUST_NOT_ACTIVATED', `${what}: expected the activation of ${purpose} version ${version}, found another's`, {
-      details: { expected: signed.digest, found: statement.digest },
-    });
+    throw new JoineryError(
+      'ERR_TRUST_NOT_ACTIVATED',
+      `${what}: expected the activation of ${purpose} version ${version}, found another's`,
+      {
+        details: { expected: signed.digest, found: statement.digest },
+      },
+    );
   }
   assertThreshold(opened, signed.manifest, verify, what, `the signers of version ${version}`);
   return statement;

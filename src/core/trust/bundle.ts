@@ -57,10 +57,14 @@ function readAnchor(block: PemBlock, what: string, verify: VerifySignature): Cer
   const certificate = parseCertificate(block.der, where);
   const [violation] = checkAnchor(certificate, verify);
   if (violation !== undefined) {
-    throw new JoineryError('ERR_TRUST_NOT_ANCHOR', `${where}: expected a self-signed CA certificate, found ${certificate.subject.text}: ${violation.message}`, {
-      hint: 'an anchor is a root: give the self-signed certificate at the end of the chain',
-      details,
-    });
+    throw new JoineryError(
+      'ERR_TRUST_NOT_ANCHOR',
+      `${where}: expected a self-signed CA certificate, found ${certificate.subject.text}: ${violation.message}`,
+      {
+        hint: 'an anchor is a root: give the self-signed certificate at the end of the chain',
+        details,
+      },
+    );
   }
   return certificate;
 }

@@ -88,9 +88,13 @@ function assertStanding(anchors: readonly Certificate[], now: Instant): void {
   const expired = anchors.find((anchor) => anchor.notAfter < now);
   if (expired === undefined) return;
   const { subject, fingerprint, notAfter } = expired;
-  throw new JoineryError('ERR_TRUST_ANCHOR_EXPIRED', `trust bundle: expected anchors that stand, found ${subject.text} (${fingerprint}), expired on ${formatInstant(notAfter)}`, {
-    details: { fingerprint },
-  });
+  throw new JoineryError(
+    'ERR_TRUST_ANCHOR_EXPIRED',
+    `trust bundle: expected anchors that stand, found ${subject.text} (${fingerprint}), expired on ${formatInstant(notAfter)}`,
+    {
+      details: { fingerprint },
+    },
+  );
 }
 
 export interface AnchorChange {

@@ -11,7 +11,7 @@ import { joseAlgorithmOf, type JoseAlgorithm, jwkThumbprint, type PublicJwk, pub
 import { array, object, oneOf, type Parsed, parseDocument, string } from '../parse.ts';
 import type { SignatureAlgorithm, SigningKey, VerifySignature } from '../ports.ts';
 
-export type EnvelopeType = 'trust-bundle+jws' | 'trust-activation+jws';
+export type EnvelopeType = 'trust-bundle+jws' | 'trust-activation+jws' | 'package+jws';
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 const base64Url = (maxLength: number) => string({ minLength: 1, maxLength, pattern: BASE64URL, describe: 'base64url' });
@@ -30,7 +30,7 @@ export type Envelope = Parsed<typeof envelopeParser>;
 const header = object({
   alg: oneOf(['ES256', 'ES384', 'EdDSA']),
   kid: string({ minLength: 43, maxLength: 43, pattern: BASE64URL, describe: 'an RFC 7638 thumbprint' }),
-  typ: oneOf(['trust-bundle+jws', 'trust-activation+jws']),
+  typ: oneOf(['trust-bundle+jws', 'trust-activation+jws', 'package+jws']),
 });
 
 interface EnvelopeSignature {
@@ -66,7 +66,9 @@ export function openEnvelope(value: JsonValue, type: EnvelopeType, what: string)
   if (!isJsonObject(payload) || !equalBytes(canonicalBytes(payload), bytes)) {
     throw new JoineryError('ERR_TRUST_NOT_CANONICAL', `${what}: payload: expected an object in RFC 8785 form, found another spelling`);
   }
-  const signatures = envelope.signatures.map((entry, index) => openSignature(envelope.payload, entry, type, `${what}: signatures[${index}]`));
+  const signatures = envelope.signatures.map((entry, index) =>
+    openSignature(envelope.payload, entry, type, `${what}: signatures[${index}]`),
+  );
   refuseDuplicates(signatures, what);
   return { envelope, payload, digest: digestOf(bytes), signatures };
 }
@@ -118,7 +120,12 @@ export function validSigners(opened: OpenedEnvelope, signers: readonly PublicJwk
 
 function holds(signature: EnvelopeSignature, jwk: PublicJwk | undefined, verify: VerifySignature): boolean {
   if (jwk === undefined || joseAlgorithmOf(jwk) !== signature.alg) return false;
-  const check = { algorithm: ALGORITHMS[signature.alg], spki: spkiOfJwk(jwk), data: signature.signingInput, signature: signature.signature };
+  const check = {
+    algorithm: ALGORITHMS[signature.alg],
+    spki: spkiOfJwk(jwk),
+    data: signature.signingInput,
+    signature: signature.signature,
+  };
   return verify({ ...check, encoding: 'ieee-p1363' });
 }
 

@@ -24,16 +24,25 @@ export function assertSelfSigned(signed: SignedManifest, verify: VerifySignature
  * @throws ERR_TRUST_PURPOSE, ERR_TRUST_ENVIRONMENT, ERR_TRUST_VERSION_CHANGED, ERR_TRUST_ROLLBACK, ERR_TRUST_FAST_FORWARD,
  *   ERR_TRUST_LINK_MISSING, ERR_TRUST_SIGNER_UNKNOWN, ERR_TRUST_SIGNATURE, ERR_TRUST_THRESHOLD
  */
-export function assertSuccessor<P extends Purpose>(previous: SignedManifest<P>, next: SignedManifest<P>, verify: VerifySignature, what: string): void {
+export function assertSuccessor<P extends Purpose>(
+  previous: SignedManifest<P>,
+  next: SignedManifest<P>,
+  verify: VerifySignature,
+  what: string,
+): void {
   assertPurpose(next.manifest.purpose, previous.manifest.purpose, what);
   assertEnvironment(next.manifest, previous.manifest, what);
   assertVersion(previous, next, what);
   const { trust_bundle_version: version } = previous.manifest;
   if (next.manifest.replaces_version !== version || next.manifest.replaces_digest !== previous.digest) {
-    throw new JoineryError('ERR_TRUST_LINK_MISSING', `${what}: expected a version that replaces ${version} (${previous.digest}), found ${link(next)}`, {
-      hint: 'give the versions between them as well',
-      details: { held: version, replaces_version: next.manifest.replaces_version ?? null },
-    });
+    throw new JoineryError(
+      'ERR_TRUST_LINK_MISSING',
+      `${what}: expected a version that replaces ${version} (${previous.digest}), found ${link(next)}`,
+      {
+        hint: 'give the versions between them as well',
+        details: { held: version, replaces_version: next.manifest.replaces_version ?? null },
+      },
+    );
   }
   assertThreshold(next.opened, previous.manifest, verify, what, `the signers of version ${version}`);
   assertSelfSigned(next, verify, what);
@@ -60,7 +69,10 @@ function assertVersion(previous: SignedManifest, next: SignedManifest, what: str
   const held = previous.manifest.trust_bundle_version;
   const offered = next.manifest.trust_bundle_version;
   if (offered === held) {
-    throw new JoineryError('ERR_TRUST_VERSION_CHANGED', `${what}: expected version ${held} with digest ${previous.digest}, found ${next.digest}`);
+    throw new JoineryError(
+      'ERR_TRUST_VERSION_CHANGED',
+      `${what}: expected version ${held} with digest ${previous.digest}, found ${next.digest}`,
+    );
   }
   if (offered < held) throw new JoineryError('ERR_TRUST_ROLLBACK', `${what}: expected a version above ${held}, found ${offered}`);
   if (offered - held > MAX_VERSION_STEP) {
@@ -75,7 +87,11 @@ export function isExpired(manifest: TrustManifest, now: Instant): boolean {
 /** @throws ERR_TRUST_EXPIRED (TUF: freeze) */
 export function assertNotExpired(manifest: TrustManifest, now: Instant, what: string): void {
   if (!isExpired(manifest, now)) return;
-  throw new JoineryError('ERR_TRUST_EXPIRED', `${what}: version ${manifest.trust_bundle_version}: expected an expiry after ${formatInstant(now)}, found ${manifest.expires_at}`, {
-    hint: 'get the newest version of the trust bundle, or correct the clock',
-  });
+  throw new JoineryError(
+    'ERR_TRUST_EXPIRED',
+    `${what}: version ${manifest.trust_bundle_version}: expected an expiry after ${formatInstant(now)}, found ${manifest.expires_at}`,
+    {
+      hint: 'get the newest version of the trust bundle, or correct the clock',
+    },
+  );
 }

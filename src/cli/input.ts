@@ -1,0 +1,27 @@
+/** Input files of commands; `-` is stdin. */
+import { concat } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
+import type { Files } from '../core/ports.ts';
+import { currentIo } from './io.ts';
+
+/** @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE */
+export function readInput(files: Pick<Files, 'read'>, path: string, maxBytes: number): Promise<Uint8Array> {
+  return path === '-' ? readStdin(maxBytes) : files.read(path, maxBytes);
+}
+
+async function readStdin(maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of currentIo().stdin) {
+    const bytes = chunk as Uint8Array;
+    total += bytes.length;
+    if (total > maxBytes) throw new JoineryError('ERR_INPUT_TOO_LARGE', `stdin: expected at most ${maxBytes} bytes, found more`);
+    chunks.push(bytes);
+  }
+  return concat(...chunks);
+}
+
+/** How a path is named in messages. */
+export function nameOfInput(path: string): string {
+  return path === '-' ? 'stdin' : path;
+}

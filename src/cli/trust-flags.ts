@@ -1,0 +1,14 @@
+/** Flags that the trust commands share. */
+import * as Flags from '@oclif/core/flags';
+import { PURPOSES } from '../core/trust/purpose.ts';
+
+const description = 'which trust: control-plane-https verifies platform endpoints, node-cert-lifecycle verifies node certificates';
+
+export const purposeFlag = { purpose: Flags.option({ options: PURPOSES, description, required: true })() };
+
+export const optionalPurposeFlag = { purpose: Flags.option({ options: PURPOSES, description: `${description} (default: both)` })() };
+
+const VERSION_FLAG = { min: 1, max: 2147483647, helpValue: 'N' } as const;
+
+export const versionFlag = (description: string) => Flags.integer({ ...VERSION_FLAG, description });
+export const requiredVersionFlag = (description: string) => Flags.integer({ ...VERSION_FLAG, description, required: true });

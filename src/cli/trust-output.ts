@@ -1,0 +1,104 @@
+/** How the results of trust commands look, as data and as text. */
+import type { PublishedTrust } from '../app/propose-trust.ts';
+import type { TrustVersionSummary } from '../app/show-trust.ts';
+import type { JsonObject } from '../core/canonical-json.ts';
+import type { AnchorChange } from '../core/trust/compose.ts';
+import { fields, table } from './render/text.ts';
+
+const SIGNS = { added: '+', kept: '=', removed: '-' } as const;
+
+/** One line an anchor: what happens to it, its phase, its end, its name, its fingerprint. */
+export function anchorTable(changes: readonly AnchorChange[]): string {
+  const rows = changes.map(({ change, phase, not_after, subject, fingerprint }) => [
+    `${SIGNS[change]} ${change}`,
+    phase ?? '',
+    not_after.slice(0, 10),
+    subject,
+    fingerprint.slice(0, 16),
+  ]);
+  return table(['ANCHOR', 'PHASE', 'EXPIRES', 'SUBJECT', 'FINGERPRINT'], rows);
+}
+
+export function anchorData(changes: readonly AnchorChange[]): readonly JsonObject[] {
+  return changes.map((change) => ({ ...change }));
+}
+
+export function publishedData(published: PublishedTrust): JsonObject {
+  return {
+    purpose: published.purpose,
+    trust_bundle_version: published.version,
+    manifest_digest: published.digest,
+    sha256_fingerprint: published.fingerprint,
+    replaces_version: published.replaces,
+    expires_at: published.expiresAt,
+    grace_until: published.graceUntil,
+    signatures: published.signatures,
+    min_signatures: published.minSignatures,
+    anchors: anchorData(published.anchors),
+  };
+}
+
+export function publishedText(published: PublishedTrust): string {
+  const facts = fields({
+    purpose: published.purpose,
+    version: published.version,
+    replaces: published.replaces,
+    'manifest digest': published.digest,
+    'PEM sha256': published.fingerprint,
+    expires: published.expiresAt,
+    'grace until': published.graceUntil,
+    signatures: `${published.signatures} of ${published.minSignatures}`,
+  });
+  const next = `Next: joinery trust activate --purpose ${published.purpose} --version ${published.version}`;
+  return `${facts}\n\n${anchorTable(published.anchors)}\n\n${next}`;
+}
+
+export function summaryData(summary: TrustVersionSummary): JsonObject {
+  return {
+    purpose: summary.purpose,
+    trust_bundle_version: summary.version,
+    state: summary.state,
+    manifest_digest: summary.digest,
+    sha256_fingerprint: summary.fingerprint,
+    replaces_version: summary.replaces,
+    published_at: summary.publishedAt,
+    activated_at: summary.activatedAt,
+    expires_at: summary.expiresAt,
+    expired: summary.expired,
+    grace_until: summary.graceUntil,
+    anchors: summary.anchors,
+    signatures: summary.signatures,
+    min_signatures: summary.minSignatures,
+    reason: summary.reason,
+  };
+}
+
+export function summaryTable(summaries: readonly TrustVersionSummary[]): string {
+  const rows = summaries.map((summary) => [
+    summary.purpose,
+    String(summary.version),
+    summary.expired && summary.state === 'active' ? 'active (expired)' : summary.state,
+    String(summary.anchors),
+    summary.publishedAt,
+    summary.expiresAt,
+    summary.digest.slice(0, 16),
+  ]);
+  return table(['PURPOSE', 'VERSION', 'STATE', 'ANCHORS', 'PUBLISHED', 'EXPIRES', 'DIGEST'], rows);
+}
+
+export function summaryFields(summary: TrustVersionSummary): string {
+  return fields({
+    purpose: summary.purpose,
+    version: summary.version,
+    state: summary.state,
+    replaces: summary.replaces,
+    'manifest digest': summary.digest,
+    'PEM sha256': summary.fingerprint,
+    published: summary.publishedAt,
+    activated: summary.activatedAt,
+    expires: summary.expiresAt,
+    'grace until': summary.graceUntil,
+    signatures: `${summary.signatures} of ${summary.minSignatures}`,
+    reason: summary.reason,
+  });
+}

@@ -1,0 +1,71 @@
+import * as Flags from '@oclif/core/flags';
+import { publishTrust } from '../../app/publish-trust.ts';
+import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
+import { durationFlag, keyFlags, realmFlags } from '../../cli/flags.ts';
+import { nameOfInput, readInput } from '../../cli/input.ts';
+import { purposeFlag } from '../../cli/trust-flags.ts';
+import { publishedData, publishedText } from '../../cli/trust-output.ts';
+import { decodeUtf8 } from '../../core/encoding.ts';
+import { MAX_BUNDLE, type PemText } from '../../core/trust/bundle.ts';
+
+export default class TrustPublish extends BaseCommand<typeof TrustPublish> {
+  static override summary = 'Publish the next version of a trust bundle';
+  static override description =
+    'Collects self-signed CA certificates from the realm and from PEM files, puts them into canonical form, and signs the manifest of the ' +
+    'next version. It shows what changes. Nothing leaves the realm before the version is activated.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --purpose control-plane-https --ca web-root',
+    '<%= config.bin %> <%= command.id %> --purpose node-cert-lifecycle --ca node-root-2 --grace 30d --reason "root rotation 2027"',
+  ];
+  static override flags = {
+    ...purposeFlag,
+    ca: Flags.string({
+      multiple: true,
+      default: [],
+      description: 'an authority of the realm that is a root (repeatable)',
+      helpValue: 'NAME',
+    }),
+    pem: Flags.string({
+      multiple: true,
+      default: [],
+      description: 'a file with PEM certificates, - for stdin (repeatable)',
+      helpValue: 'FILE',
+    }),
+    expires: Flags.string({ default: '1y', description: 'how long the manifest counts as fresh', helpValue: 'DURATION' }),
+    grace: Flags.string({
+      description: 'keep the anchors that are left out for this long, as phasing out',
+      helpValue: 'DURATION',
+    }),
+    reason: Flags.string({ description: 'why, for the manifest and the audit log', helpValue: 'TEXT' }),
+    'allow-shared-anchor': Flags.string({
+      description: 'let one anchor serve both purposes, for this reason (it stands in the manifest)',
+      helpValue: 'REASON',
+    }),
+    ...realmFlags,
+    ...keyFlags,
+  };
+
+  protected async execute(): Promise<Outcome> {
+    const { flags } = this;
+    const pems: PemText[] = [];
+    for (const path of flags.pem) {
+      const what = nameOfInput(path);
+      pems.push({ what, text: decodeUtf8(await readInput(this.context.world.files, path, MAX_BUNDLE), what) });
+    }
+    const published = await publishTrust(await this.context.realm(), {
+      purpose: flags.purpose,
+      cas: flags.ca,
+      pems,
+      expires: durationFlag('--expires', flags.expires),
+      grace: flags.grace === undefined ? undefined : durationFlag('--grace', flags.grace),
+      reason: flags.reason,
+      sharedAnchorReason: flags['allow-shared-anchor'],
+    });
+    if (published.signatures < published.minSignatures) {
+      this.warning(
+        `version ${published.version} has ${published.signatures} of ${published.minSignatures} signatures: other signers must add theirs`,
+      );
+    }
+    return { data: publishedData(published), text: publishedText(published) };
+  }
+}
