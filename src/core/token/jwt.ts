@@ -1,7 +1,7 @@
 /** The text of a `jwt` join token: RFC 7515 compact serialization, read strictly before any library sees it. */
 import { canonicalBytes, isJsonObject, type JsonObject, parseStrictJson } from '../canonical-json.ts';
 import { decodeUtf8, fromBase64Url, toBase64Url, utf8 } from '../encoding.ts';
-import { isJoineryError, JoineryError } from '../errors.ts';
+import { JoineryError } from '../errors.ts';
 import { object, optional, type Parsed, parseDocument, string } from '../parse.ts';
 import type { TokenClaims } from './claims.ts';
 import type { TokenSigner } from './signer.ts';
@@ -62,13 +62,13 @@ function readPart(part: string, what: string): JsonObject {
   return value;
 }
 
-/** Gives every error of the general parsers the token's own code, so that one condition has one code. */
+/** Gives every error of the general parsers, which throw no other kind, the token's own code, so that one condition has one code. */
 function asMalformed<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!isJoineryError(error)) throw error;
-    throw new JoineryError('ERR_TOKEN_MALFORMED', error.message, { details: error.details });
+    const { message, details } = error as JoineryError;
+    throw new JoineryError('ERR_TOKEN_MALFORMED', message, { details });
   }
 }
 
