@@ -59,6 +59,12 @@ function absentOrThrow(error: unknown, path: string): undefined {
   throw fileError(error, path);
 }
 
+/** The text of a new `joinery.yaml`. */
+export async function renderConfig(config: RealmConfig): Promise<string> {
+  const { stringify } = await import('yaml');
+  return `# The realm's configuration: environment, trust domain, clusters and roles. Its JSON Schema ships as docs/schema/realm-config-1.json.\n${stringify(config)}`;
+}
+
 /** Reads the configuration of the realm in `directory`. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
 export async function loadConfig(directory: string): Promise<FoundConfig> {
   const result = await configIn(resolve(directory));

@@ -1,6 +1,6 @@
 /** Files with their final mode from the first moment, synced before success is reported, never overwritten unless asked. */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type ErrorCode, JoineryError } from '../core/errors.ts';
 import type { FileInfo, Files } from '../core/ports.ts';
@@ -139,6 +139,7 @@ export const systemFiles: Files = {
       await syncDirectory(dirname(resolve(path)));
     }),
   remove: (path) => guarded(path, () => rm(path, { force: true })),
+  removeDirectory: (path) => guarded(path, () => rmdir(path)),
   stat: (path) => guarded(path, () => stat(path)),
   list: (path) => guarded(path, async () => (await readdir(path)).sort()),
 };

@@ -37,7 +37,8 @@ const NAME_RULE = '1 to 63 of A-Z a-z 0-9 . _ - (not . or ..)';
 
 /** @param what names the value in the error: `--cluster`. @throws ERR_INPUT_MALFORMED */
 export function parseName(text: string, what: string): string {
-  if (!isName(text)) throw new JoineryError('ERR_INPUT_MALFORMED', `${what}: expected ${NAME_RULE}, found ${JSON.stringify(text.slice(0, 80))}`);
+  if (!isName(text))
+    throw new JoineryError('ERR_INPUT_MALFORMED', `${what}: expected ${NAME_RULE}, found ${JSON.stringify(text.slice(0, 80))}`);
   return text;
 }
 

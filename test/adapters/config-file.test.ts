@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findConfig, loadConfig, parseYaml, renderConfig } from '../../src/adapters/config-file.ts';
+import { parseRealmConfig } from '../../src/core/realm/config.ts';
+
+const config = parseRealmConfig(
+  { schema: 'joinery/realm-config/1', environment: { name: 'lab', domain: 'lab.example' }, trust_domain: 'lab.example', clusters: [] },
+  'test',
+);
+const coded = (code: string) => expect.objectContaining({ code });
+let directory = '';
+let text = '';
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'joinery-config-'));
+  text = await renderConfig(config);
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+test('what init writes is read back, as YAML and as JSON', async () => {
+  writeFileSync(join(directory, 'joinery.yaml'), text);
+  expect(await loadConfig(directory)).toEqual({ directory, config });
+  rmSync(join(directory, 'joinery.yaml'));
+  writeFileSync(join(directory, 'joinery.json'), JSON.stringify(config));
+  expect(await loadConfig(directory)).toEqual({ directory, config });
+});
+
+test('no realm is one clear error', async () => {
+  await expect(loadConfig(directory)).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
+  await expect(loadConfig(join(directory, 'none'))).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
+  await expect(findConfig(directory)).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
+});
+
+test('outside home the search does not walk: a configuration in a shared parent is not adopted', async () => {
+  writeFileSync(join(directory, 'joinery.yaml'), text);
+  mkdirSync(join(directory, 'sub'));
+  expect((await findConfig(directory)).directory).toBe(directory);
+  await expect(findConfig(join(directory, 'sub'))).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
+});
+
+test('below home the search walks up to home', async () => {
+  const below = mkdtempSync(join(homedir(), '.joinery-test-'));
+  try {
+    mkdirSync(join(below, 'a/b'), { recursive: true });
+    writeFileSync(join(below, 'joinery.yaml'), text);
+    expect((await findConfig(join(below, 'a/b'))).directory).toBe(below);
+    rmSync(join(below, 'joinery.yaml'));
+    await expect(findConfig(join(below, 'a/b'))).rejects.toThrow('up to home');
+  } finally {
+    rmSync(below, { recursive: true, force: true });
+  }
+});
+
+test('executable configuration is not read, an import of other files is not obeyed', async () => {
+  writeFileSync(join(directory, 'joinery.js'), 'throw new Error("executed")');
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ joinery: config }));
+  await expect(loadConfig(directory)).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
+  writeFileSync(join(directory, 'other.yaml'), text);
+  writeFileSync(join(directory, 'joinery.yaml'), '$import: ./other.yaml\n');
+  await expect(loadConfig(directory)).rejects.toThrow(coded('ERR_CONFIG_MALFORMED'));
+});
+
+test.each([
+  ['', 'found null'],
+  ['a: [', 'expected YAML'],
+  ['a: 1\na: 2\n', 'expected YAML'],
+  ['- 1', 'found an array'],
+])('%j is refused', async (document, message) => {
+  writeFileSync(join(directory, 'joinery.yaml'), document);
+  await expect(loadConfig(directory)).rejects.toThrow(
+    expect.objectContaining({ code: 'ERR_CONFIG_MALFORMED', message: expect.stringContaining(message) }),
+  );
+});
+
+test('a directory in its place, an oversized text and a billion laughs are coded errors', async () => {
+  mkdirSync(join(directory, 'joinery.yaml'));
+  await expect(loadConfig(directory)).rejects.toThrow(coded('ERR_FILE_ACCESS'));
+  await expect(parseYaml('x'.repeat(1024 * 1024 + 1), 'f')).rejects.toThrow(coded('ERR_INPUT_TOO_LARGE'));
+  const laughs = [
+    'a: &a [x, x, x, x, x, x, x, x, x, x]',
+    ...[...'bcdefg'].map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]},`.repeat(10)}]`),
+  ].join('\n');
+  await expect(parseYaml(laughs, 'f')).rejects.toThrow(coded('ERR_CONFIG_MALFORMED'));
+});
