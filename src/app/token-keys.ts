@@ -3,12 +3,13 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { type JoseAlgorithm, jwkThumbprint, publicJwk, publicJwkParser } from '../core/jwk.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
-import { type Commit, type Custody, KEY_TYPES, type KeyReference } from '../core/ports.ts';
+import { type Custody, KEY_TYPES } from '../core/ports.ts';
 import { DEFAULT_MAX_TOKEN_LIFETIME, type RealmConfig } from '../core/realm/config.ts';
 import type { Instant, Seconds } from '../core/time.ts';
 import { jwksOf } from '../core/token/jwks.ts';
 import { KEY_TYPE_OF_ALGORITHM, signerOf, type TokenSigner, type VerificationKey, verificationKeyOf } from '../core/token/signer.ts';
 import { CLOCK_SKEW } from '../core/token/use.ts';
+import type { KeyMaterial } from './key-material.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 
 const KEYS = 'token/keys';
@@ -51,11 +52,8 @@ export interface TokenKeyRequest {
 /** What a realm is made of before its store exists. */
 type RealmParts = Pick<Realm, 'vault' | 'clock' | 'config' | 'caller'>;
 
-export interface PreparedTokenKey {
+export interface NewTokenKey extends KeyMaterial {
   readonly kid: string;
-  readonly reference: KeyReference;
-  /** To be committed, alone or within a larger commit; if that fails, discard the reference in the vault. */
-  readonly change: Commit;
 }
 
 interface Known {
@@ -75,8 +73,8 @@ export function maxTokenLifetime(config: RealmConfig): Seconds {
   return (config.token?.max_lifetime ?? DEFAULT_MAX_TOKEN_LIFETIME) as Seconds;
 }
 
-/** Makes the first token signing key of a realm and the change that records it, for `init` to include in its one commit. */
-export async function prepareTokenKey(realm: RealmParts, request: TokenKeyRequest): Promise<PreparedTokenKey> {
+/** Makes the first token signing key of a realm, for `init` to include in its one commit. */
+export async function firstTokenKey(realm: RealmParts, request: TokenKeyRequest = {}): Promise<NewTokenKey> {
   return prepare(realm, request, NONE, true);
 }
 
@@ -108,16 +106,16 @@ async function add(realm: Realm, request: TokenKeyRequest, signs: boolean): Prom
   const known = await readKeys(realm);
   const prepared = await prepare(realm, request, known, signs);
   try {
-    await commit(realm.store, prepared.change);
+    await commit(realm.store, { checks: [{ key: KEYS, version: known.version }], writes: prepared.writes, audit: prepared.audit });
   } catch (error) {
     // Only a conflict says for certain that no record points at the file; a left-over file does no harm.
-    if (isJoineryError(error, 'ERR_STORE_CONFLICT')) await realm.vault.discard(prepared.reference);
+    if (isJoineryError(error, 'ERR_STORE_CONFLICT')) for (const reference of prepared.references) await realm.vault.discard(reference);
     throw error;
   }
   return infoOf(realm, (await readKeys(realm)).keys, prepared.kid);
 }
 
-async function prepare(realm: RealmParts, request: TokenKeyRequest, known: Known, signs: boolean): Promise<PreparedTokenKey> {
+async function prepare(realm: RealmParts, request: TokenKeyRequest, known: Known, signs: boolean): Promise<NewTokenKey> {
   const before = known.keys.keys.find((entry) => entry.kid === known.keys.active);
   const { algorithm = before?.algorithm ?? 'ES256', custody = before?.reference.custody ?? 'offline' } = request;
   const { reference, key } = await realm.vault.generate({
@@ -134,12 +132,9 @@ async function prepare(realm: RealmParts, request: TokenKeyRequest, known: Known
   const details: JsonObject = { algorithm, custody, state: value.active === kid ? 'active' : 'standby' };
   return {
     kid,
-    reference,
-    change: {
-      checks: [{ key: KEYS, version: known.version }],
-      writes: [{ key: KEYS, value: value as unknown as JsonObject }],
-      audit: [auditEvent(realm, { event: 'token.key', subject: kid, details })],
-    },
+    writes: [{ key: KEYS, value: value as unknown as JsonObject }],
+    audit: [auditEvent(realm, { event: 'token.key', subject: kid, details })],
+    references: [reference],
   };
 }
 

@@ -1,7 +1,7 @@
 import { verifyJws } from '../../src/adapters/jose.ts';
 import { verifySignature } from '../../src/adapters/signatures.ts';
 import type { Realm } from '../../src/app/realm.ts';
-import { prepareTokenKey } from '../../src/app/token-keys.ts';
+import { firstTokenKey } from '../../src/app/token-keys.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
 import type { JoseAlgorithm } from '../../src/core/jwk.ts';
 import type { AuditEvent } from '../../src/core/ports.ts';
@@ -42,14 +42,15 @@ export async function tokenRealm(options: { algorithm?: JoseAlgorithm; withoutKe
     clock: fakeClock(),
     random: fakeRandom(),
     verifySignature,
+    certificates: undefined as never,
     verifyJws,
     caller: { actor: { name: 'tester', verified: false }, correlationId: 'c-1' },
   };
   const record = { schema: 'joinery/realm/1', realm_id: 'r', created_at: realm.clock.now(), plaintext_keys: false };
   await realm.store.commit({ checks: [], writes: [{ key: 'realm', value: record }], audit: [] });
   if (options.withoutKey) return realm;
-  const { change } = await prepareTokenKey(realm, options.algorithm === undefined ? {} : { algorithm: options.algorithm });
-  await realm.store.commit(change);
+  const { writes, audit } = await firstTokenKey(realm, options.algorithm === undefined ? {} : { algorithm: options.algorithm });
+  await realm.store.commit({ checks: [], writes, audit });
   return realm;
 }
 
