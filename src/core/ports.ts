@@ -217,6 +217,24 @@ export interface FileInfo {
   readonly identity: string;
 }
 
+/** A directory that is written whole beside its place. */
+export interface StagedDirectory {
+  /** Moves it to its place in one step, never over anything. @throws ERR_FILE_EXISTS */
+  publish(): Promise<void>;
+  /** Removes it. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Writes a directory (0700) with its files, each with its final mode and synced, under a temporary name beside `path`, so that
+ * nobody ever sees half of it. Paths are relative with `/`, at most one directory deep.
+ * @throws ERR_FILE_EXISTS, ERR_FILE_NOT_FOUND (the parent), ERR_FILE_ACCESS, ERR_FILE_DISK_FULL
+ */
+export type StageDirectory = (
+  path: string,
+  files: readonly { readonly path: string; readonly bytes: Uint8Array; readonly mode: number }[],
+) => Promise<StagedDirectory>;
+
 /** Asks the person at the terminal. Every method throws ERR_USAGE_NO_TERMINAL, with the flags to use instead, without one. */
 export interface Prompter {
   passphrase(question: string, options: { readonly confirm: boolean; readonly instead: string }): Promise<Secret>;

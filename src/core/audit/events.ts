@@ -4,6 +4,7 @@ export const AUDIT_EVENTS = {
   'realm.backup': 'a backup of the realm was written',
   'realm.restore': 'the realm was restored from a backup',
   'realm.upgrade': 'the state of the realm was upgraded to a newer format',
+  'audit.key': 'the key that signs checkpoints of the audit log was created',
   'audit.checkpoint': 'a checkpoint of the audit log was signed',
   'ca.create': 'a certificate authority was created',
   'token.key': 'a token signing key was created',
@@ -17,6 +18,7 @@ export const AUDIT_EVENTS = {
   'bootstrap_trust.activate': 'a trust bundle version was activated',
   'bootstrap_trust.rollback': 'a trust bundle version with the content of an earlier one was published',
   'bootstrap_trust.retire': 'a trust bundle version without the anchors that were phasing out was published',
+  'package.render': 'an onboarding package was rendered',
 } as const satisfies Record<string, string>;
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS;

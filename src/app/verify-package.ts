@@ -1,0 +1,88 @@
+import type { Digest } from '../core/digest.ts';
+import { JoineryError } from '../core/errors.ts';
+import { type CheckRow, failedRow, type Passed, passed, passedRow } from '../core/onboarding/checklist.ts';
+import type { PackageModel } from '../core/onboarding/model.ts';
+import { verifyPackageFiles } from '../core/onboarding/verify.ts';
+import type { Clock, Files, VerifySignature } from '../core/ports.ts';
+import { type Purpose, PURPOSES } from '../core/trust/purpose.ts';
+import { readPackage } from './read-package.ts';
+import type { Realm } from './realm.ts';
+import { findActive, readVersions } from './trust-records.ts';
+import { verifyToken } from './verify-token.ts';
+
+export interface VerifyPackageOptions {
+  /** Digest of the control-plane-https manifest, from another channel. */
+  readonly trustDigest?: Digest;
+  /** For a medium without modes (FAT). */
+  readonly ignoreModes?: boolean;
+  /** The realm that made the package: knows whether token and trust are still good. */
+  readonly realm?: Realm;
+}
+
+export interface VerifyPackageResult {
+  readonly ok: boolean;
+  readonly rows: readonly CheckRow[];
+}
+
+/** The world that a package is proved in: no realm. */
+export interface VerifyWorld {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly verifySignature: VerifySignature;
+}
+
+/**
+ * Proves a package by its files, and by the realm where there is one. Every check is a row; writes nothing.
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE, ERR_PACKAGE_MALFORMED when there is no package to look at.
+ */
+export async function verifyPackage(world: VerifyWorld, directory: string, options: VerifyPackageOptions): Promise<VerifyPackageResult> {
+  const { trustDigest, ignoreModes = false, realm } = options;
+  const entries = await readPackage(world.files, directory);
+  const { rows, inspection } = verifyPackageFiles(entries, {
+    now: world.clock.now(),
+    verifySignature: world.verifySignature,
+    knownDigests: trustDigest === undefined ? await digestsOf(realm) : [trustDigest],
+    ignoreModes,
+  });
+  const all = [...rows, ...(realm && inspection ? await realmRows(realm, inspection.model) : [])];
+  return { ok: all.every((row) => row.result !== 'failed' && row.result !== 'skipped'), rows: all };
+}
+
+async function digestsOf(realm: Realm | undefined): Promise<readonly Digest[]> {
+  return realm === undefined ? [] : (await readVersions(realm, 'control-plane-https')).map((version) => version.signed.digest);
+}
+
+async function realmRows(realm: Realm, model: PackageModel): Promise<readonly CheckRow[]> {
+  const rows = [await row('realm-token', () => checkToken(realm, model))];
+  for (const purpose of PURPOSES) rows.push(await row(`realm-trust ${purpose}`, () => checkCurrent(realm, model, purpose)));
+  return rows;
+}
+
+async function row(check: string, work: () => Promise<Passed<true>>): Promise<CheckRow> {
+  try {
+    return passedRow(check, await work());
+  } catch (error) {
+    return failedRow(check, error);
+  }
+}
+
+async function checkToken(realm: Realm, { onboarding, token }: PackageModel): Promise<Passed<true>> {
+  if (token === undefined) return passed('no token');
+  const { cluster, role, node } = onboarding;
+  await verifyToken(realm, { token: token.reveal(), cluster, role, ...(node !== undefined && { node }) });
+  return passed('signed by this realm, neither used nor revoked');
+}
+
+async function checkCurrent(realm: Realm, { onboarding }: PackageModel, purpose: Purpose): Promise<Passed<true>> {
+  const { version, manifest_digest: digest } = onboarding.trust[purpose];
+  const { value: active } = await findActive(realm, purpose);
+  if (active?.digest === digest) return passed(`version ${version} is active`);
+  const found = active === undefined ? 'none active' : `version ${active.version} active`;
+  throw new JoineryError(
+    'ERR_PACKAGE_TRUST',
+    `${purpose}: expected version ${version} of the package to be active in the realm, found ${found}`,
+    {
+      hint: 'render the package again',
+    },
+  );
+}

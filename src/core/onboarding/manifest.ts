@@ -1,0 +1,163 @@
+/**
+ * The manifest of a package, `joinery/package/1`: every file with its place, mode, owner and digest, both as the operator holds the
+ * package (`files`) and as the node will (`node_files`).
+ *
+ * It is signed by the working signer of the `control-plane-https` trust manifest inside the package, not by a key of its own: the
+ * one anchor that a receiver must know is the digest of that manifest, which names its signers, so that a package proves itself with
+ * nothing more than the first trust that it brings anyway. The key is offline; its passphrase is asked for minting the token already.
+ * `typ` in the protected header keeps the two kinds of documents apart, so that neither signature passes for the other.
+ */
+import type { JsonValue } from '../canonical-json.ts';
+import { digestOf } from '../digest.ts';
+import { utf8 } from '../encoding.ts';
+import { JoineryError } from '../errors.ts';
+import { dnsName, name } from '../names.ts';
+import { array, object, oneOf, optional, type Parsed, parseDocument, string } from '../parse.ts';
+import { formatInstant, type Instant } from '../time.ts';
+import { type Grant, TOKEN_FORMATS } from '../token/grant.ts';
+import type { Envelope } from '../trust/envelope.ts';
+import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
+import type { Purpose } from '../trust/purpose.ts';
+import { octal } from './cloud-config.ts';
+import { jsonFile, type NodeFile } from './files.ts';
+import type { Onboarding, PackageModel, TrustPin } from './model.ts';
+import { nodePath, nodeUrl } from './values.ts';
+
+/** What lies in the package directory on the operator's machine, each with its mode; user-data alone holds a secret. */
+export const PACKAGE_FILE_MODES = {
+  'user-data': 0o600,
+  'trust/control-plane-https.pem': 0o644,
+  'trust/control-plane-https.manifest.json': 0o644,
+  'trust/node-cert-lifecycle.pem': 0o644,
+  'trust/node-cert-lifecycle.manifest.json': 0o644,
+  'package.json': 0o644,
+  'package.sig.json': 0o644,
+  SHA256SUMS: 0o644,
+} as const satisfies Record<string, number>;
+
+export type PackagePath = keyof typeof PACKAGE_FILE_MODES;
+export const PACKAGE_PATHS = Object.keys(PACKAGE_FILE_MODES) as readonly PackagePath[];
+/** What the manifest lists: all but itself, its signature and the list of sums, which cover it in turn. */
+export const LISTED_PATHS = PACKAGE_PATHS.filter((path) => !['package.json', 'package.sig.json', 'SHA256SUMS'].includes(path));
+
+const mode = oneOf(['0600', '0644', '0755']);
+const pin = object({ version: versionNumber(), manifest_digest: digestText(), sha256_fingerprint: digestText() });
+
+const packageManifest = object({
+  schema: oneOf(['joinery/package/1']),
+  format: oneOf(['cloud-config']),
+  created_at: instantText(),
+  environment: object({ name: name(), domain: dnsName() }),
+  cluster: name(),
+  role: name(),
+  node: optional(name()),
+  trust: object({ 'control-plane-https': pin, 'node-cert-lifecycle': pin }),
+  token: optional(object({ format: oneOf(TOKEN_FORMATS), id: string({ minLength: 1, maxLength: 128 }), expires_at: instantText() })),
+  url_override: optional(
+    object({ reason: string({ minLength: 1, maxLength: 500 }), urls: array(nodeUrl(), { minItems: 1, maxItems: 21 }) }),
+  ),
+  files: array(object({ path: oneOf(LISTED_PATHS), mode, sha256: digestText() }), { maxItems: LISTED_PATHS.length }),
+  node_files: array(object({ path: nodePath(), owner: string({ maxLength: 64 }), mode, sha256: digestText() }), { maxItems: 100 }),
+});
+
+export type PackageManifest = Parsed<typeof packageManifest>;
+export type UrlOverride = NonNullable<PackageManifest['url_override']>;
+
+/** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
+export function parsePackageManifest(value: JsonValue, what: string): PackageManifest {
+  return parseDocument(packageManifest, value, what, 'ERR_PACKAGE_MALFORMED');
+}
+
+export interface PackageFile {
+  readonly path: PackagePath;
+  readonly mode: number;
+  readonly bytes: Uint8Array;
+}
+
+function packageFile(path: PackagePath, bytes: Uint8Array): PackageFile {
+  return { path, mode: PACKAGE_FILE_MODES[path], bytes };
+}
+
+/** The files that the manifest lists. */
+export function contentFiles(model: PackageModel, userData: string): readonly PackageFile[] {
+  const { 'control-plane-https': https, 'node-cert-lifecycle': nodeCert } = model.trust;
+  return [
+    packageFile('user-data', utf8(userData)),
+    packageFile('trust/control-plane-https.pem', utf8(https.bundlePem)),
+    packageFile('trust/control-plane-https.manifest.json', jsonFile(https.signed)),
+    packageFile('trust/node-cert-lifecycle.pem', utf8(nodeCert.bundlePem)),
+    packageFile('trust/node-cert-lifecycle.manifest.json', jsonFile(nodeCert.signed)),
+  ];
+}
+
+/** What a package says about itself beyond the model. */
+export interface ManifestFacts {
+  /** What the token of the package grants; none where there is no token. */
+  readonly grant: Grant | undefined;
+  readonly urlOverride: UrlOverride | undefined;
+}
+
+/** The manifest of a package whose files are final. @param files the listed ones, in the order of {@link LISTED_PATHS}. */
+export function describePackage(
+  onboarding: Onboarding,
+  files: readonly PackageFile[],
+  nodeFiles: readonly NodeFile[],
+  { grant, urlOverride }: ManifestFacts,
+): PackageManifest {
+  const { created_at, environment, cluster, role, node, trust } = onboarding;
+  return {
+    schema: 'joinery/package/1',
+    format: 'cloud-config',
+    created_at,
+    environment,
+    cluster,
+    role,
+    ...(node !== undefined && { node }),
+    trust: { 'control-plane-https': pinOf(trust['control-plane-https']), 'node-cert-lifecycle': pinOf(trust['node-cert-lifecycle']) },
+    ...(grant !== undefined && { token: tokenFacts(grant) }),
+    ...(urlOverride !== undefined && { url_override: urlOverride }),
+    files: files.map((file) => ({ path: file.path, mode: modeText(file.mode), sha256: digestOf(file.bytes) })),
+    node_files: nodeFiles.map((file) => ({ path: file.path, owner: file.owner, mode: modeText(file.mode), sha256: digestOf(file.bytes) })),
+  };
+}
+
+function pinOf({ version, manifest_digest, sha256_fingerprint }: TrustPin): PackageManifest['trust'][Purpose] {
+  return { version, manifest_digest, sha256_fingerprint };
+}
+
+/** A token in a package has one use and an end (rules.ts). */
+function tokenFacts({ format, id, expiresAt }: Grant): NonNullable<PackageManifest['token']> {
+  return { format, id, expires_at: formatInstant(expiresAt as Instant) };
+}
+
+function modeText(bits: number): '0600' | '0644' | '0755' {
+  return octal(bits) as '0600' | '0644' | '0755';
+}
+
+/** All files of a package: the listed ones, the manifest, its signature, and the sums that `sha256sum -c` reads. */
+export function sealPackage(files: readonly PackageFile[], manifest: PackageManifest, signature: Envelope): readonly PackageFile[] {
+  const sealed = [...files, packageFile('package.json', jsonFile(manifest)), packageFile('package.sig.json', jsonFile(signature))];
+  return [...sealed, packageFile('SHA256SUMS', utf8(renderSums(sealed)))];
+}
+
+function renderSums(files: readonly PackageFile[]): string {
+  return files.map((file) => `${digestOf(file.bytes)}  ${file.path}\n`).join('');
+}
+
+const SUM_LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9][A-Za-z0-9./-]{0,99})$/;
+
+/** @returns path -> digest. @throws ERR_PACKAGE_MALFORMED */
+export function parseSums(text: string): ReadonlyMap<string, string> {
+  const sums = new Map<string, string>();
+  for (const [index, line] of text.split('\n').slice(0, -1).entries()) {
+    const [, digest, path] = SUM_LINE.exec(line) ?? [];
+    if (path === undefined || sums.has(path)) {
+      throw new JoineryError(
+        'ERR_PACKAGE_MALFORMED',
+        `SHA256SUMS, line ${index + 1}: expected a digest and a path, each path once, found another line`,
+      );
+    }
+    sums.set(path, digest as string);
+  }
+  return sums;
+}

@@ -1,0 +1,97 @@
+/**
+ * The model of an onboarding package: all that a node is told at first boot, independent of how it is rendered. The part that a
+ * program on the node reads as one document is `joinery/onboarding/1`; the rest are the files that it names.
+ */
+import type { JsonValue } from '../canonical-json.ts';
+import { dnsName, name } from '../names.ts';
+import { array, integer, object, oneOf, optional, type Parsed, parseDocument, record, refine, string } from '../parse.ts';
+import type { Secret } from '../secret.ts';
+import { envelopeParser } from '../trust/envelope.ts';
+import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
+import type { Purpose } from '../trust/purpose.ts';
+import { envPrefix, isLabelName, nodePath, nodeUrl, peerAddress } from './values.ts';
+
+/** Where the node directory lies unless told otherwise: state that changes and survives a reboot (FHS 3.0, section 5.8). */
+export const DEFAULT_NODE_DIRECTORY = '/var/lib/joinery';
+export const DEFAULT_ENV_PREFIX = 'JOINERY';
+
+const trustPin = object({
+  version: versionNumber(),
+  manifest_digest: digestText(),
+  sha256_fingerprint: digestText(),
+  path: nodePath(),
+});
+
+const onboarding = object({
+  schema: oneOf(['joinery/onboarding/1']),
+  created_at: instantText(),
+  environment: object({ name: name(), domain: dnsName() }),
+  cluster: name(),
+  role: name(),
+  node: optional(name()),
+  api_url: nodeUrl(),
+  join_urls: array(nodeUrl(), { minItems: 1, maxItems: 20 }),
+  env_prefix: envPrefix(),
+  directory: nodePath(),
+  trust: object({ 'control-plane-https': trustPin, 'node-cert-lifecycle': trustPin }),
+});
+
+/** The document `onboarding.json` of the node directory. */
+export type Onboarding = Parsed<typeof onboarding>;
+export type TrustPin = Parsed<typeof trustPin>;
+
+const labels = refine(record(string({ maxLength: 65536 }), { maxMembers: 64 }), (value) => {
+  const wrong = Object.keys(value).find((label) => !isLabelName(label));
+  return wrong === undefined ? { value } : { issue: 'expected label names of A-Z a-z 0-9 . _ / - (at most 63), found another' };
+});
+
+const seedPeers = object({
+  schema: oneOf(['joinery/seed-peers/1']),
+  cluster: name(),
+  version: integer(1),
+  peers: array(object({ address: peerAddress(), role: optional(name()), labels: optional(labels) }), { maxItems: 1000 }),
+});
+
+/** The document `seed-peers.json`: which members of the cluster a node may talk to first. */
+export type SeedPeers = Parsed<typeof seedPeers>;
+
+const activatedTrust = object({ manifest: envelopeParser, activation: envelopeParser });
+
+/** A signed manifest and the signed statement that it is in force: what leaves the realm of one version. */
+export type ActivatedTrust = Parsed<typeof activatedTrust>;
+
+export interface TrustPart {
+  /** The canonical bundle: exactly the bytes that the fingerprint is of. */
+  readonly bundlePem: string;
+  readonly signed: ActivatedTrust;
+}
+
+export interface PackageModel {
+  readonly onboarding: Onboarding;
+  readonly trust: Readonly<Record<Purpose, TrustPart>>;
+  readonly seedPeers: SeedPeers;
+  /** The join token as the node will send it; none where it is delivered by another way. */
+  readonly token?: Secret;
+}
+
+/** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
+export function parseOnboarding(value: JsonValue, what: string): Onboarding {
+  return parseDocument(onboarding, value, what, 'ERR_PACKAGE_MALFORMED');
+}
+
+/** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
+export function parseSeedPeers(value: JsonValue, what: string): SeedPeers {
+  return parseDocument(seedPeers, value, what, 'ERR_PACKAGE_MALFORMED');
+}
+
+/** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
+export function parseActivatedTrust(value: JsonValue, what: string): ActivatedTrust {
+  return parseDocument(activatedTrust, value, what, 'ERR_PACKAGE_MALFORMED');
+}
+
+/** Printable ASCII without blanks: every token format of FORMATS 1, and nothing that a line or a header could break on. */
+const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+
+export function isTokenText(text: string): boolean {
+  return TOKEN.test(text);
+}

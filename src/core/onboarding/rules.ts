@@ -1,0 +1,110 @@
+/** What a package may never hold, and what only with a reason that is written down. */
+import { digestOf } from '../digest.ts';
+import { utf8 } from '../encoding.ts';
+import { JoineryError } from '../errors.ts';
+import type { Grant } from '../token/grant.ts';
+import { PURPOSES } from '../trust/purpose.ts';
+import { nodeFileModes, nodeLayout } from './layout.ts';
+import type { Onboarding, PackageModel } from './model.ts';
+import { hostOfUrl } from './values.ts';
+
+/** Longest life in seconds of a token that lies in user-data, where copies of it survive (24 h). */
+export const MAX_PACKAGE_TOKEN_LIFETIME = 86400;
+
+/** Where a URL's host stands to the environment's domain: in it, under its parent (`boot.example.internal` beside `control.example.internal`), or elsewhere. */
+export type UrlPlace = 'inside' | 'beside' | 'outside';
+
+export function placeOfUrl(url: string, domain: string): UrlPlace {
+  const host = hostOfUrl(url);
+  const within = (parent: string): boolean => host === parent || host.endsWith(`.${parent}`);
+  if (within(domain)) return 'inside';
+  const parent = domain.slice(domain.indexOf('.') + 1);
+  // A parent of one label is a top-level domain: everybody's.
+  return parent.includes('.') && parent !== domain && within(parent) ? 'beside' : 'outside';
+}
+
+/** Every URL of the package, once. */
+export function urlsOf(onboarding: Pick<Onboarding, 'api_url' | 'join_urls'>): readonly string[] {
+  return [...new Set([onboarding.api_url, ...onboarding.join_urls])];
+}
+
+export function urlsAt(onboarding: Onboarding, place: UrlPlace): readonly string[] {
+  return urlsOf(onboarding).filter((url) => placeOfUrl(url, onboarding.environment.domain) === place);
+}
+
+/**
+ * A token or a node certificate request must not go to another environment by a slip of the keyboard.
+ * @param allowed URLs that the operator allowed with a reason.
+ * @throws ERR_PACKAGE_URL
+ */
+export function assertUrls(onboarding: Onboarding, allowed: readonly string[]): void {
+  const wrong = urlsAt(onboarding, 'outside').filter((url) => !allowed.includes(url));
+  if (wrong.length === 0) return;
+  const { domain } = onboarding.environment;
+  throw new JoineryError('ERR_PACKAGE_URL', `--join-url: expected a host in ${domain} or beside it, found ${wrong.join(', ')}`, {
+    hint: 'correct the URL, or give --allow-url-outside-domain with the reason, which the package records',
+    details: { domain, urls: wrong },
+  });
+}
+
+/** Used once, by one node, soon: copies of user-data outlive the file on the node. @throws ERR_PACKAGE_TOKEN */
+export function assertToken(grant: Pick<Grant, 'maxUses' | 'issuedAt' | 'expiresAt'>): void {
+  const { maxUses, issuedAt, expiresAt } = grant;
+  if (maxUses !== 1) throw tokenError('a token with one use', maxUses === null ? 'one without a limit' : `one with ${maxUses} uses`);
+  if (expiresAt === null) throw tokenError('a token that expires', 'one that does not');
+  const lifetime = expiresAt - issuedAt;
+  if (lifetime > MAX_PACKAGE_TOKEN_LIFETIME) throw tokenError('a token of at most 24 h', `one of ${lifetime} seconds`);
+}
+
+function tokenError(expected: string, found: string): JoineryError {
+  return new JoineryError('ERR_PACKAGE_TOKEN', `token: expected ${expected} in an onboarding package, found ${found}`, {
+    hint: 'mint one token for each node: copies of user-data outlive the file on the node',
+  });
+}
+
+/** Every file has a place of its own, the two trust files first of all, and none lies where another has its directory. @throws ERR_PACKAGE_PATH */
+export function assertPaths(onboarding: Pick<Onboarding, 'directory' | 'trust'>): void {
+  const layout = nodeLayout(onboarding);
+  const [https, nodeCert] = PURPOSES.map((purpose) => layout.bundles[purpose]);
+  if (https === nodeCert) {
+    throw new JoineryError('ERR_PACKAGE_PATH', `expected the trust of ${PURPOSES.join(' and ')} in two files, found one: ${https}`);
+  }
+  const paths = nodeFileModes(layout).map(([path]) => path);
+  for (const [index, path] of paths.entries()) {
+    const clash = paths.find((other, at) => at !== index && (other === path || other.startsWith(`${path}/`)));
+    if (clash !== undefined) throw new JoineryError('ERR_PACKAGE_PATH', `expected a place of its own for ${path}, found ${clash} there`);
+  }
+}
+
+/** The bundle on disk is the bundle of the fingerprint. @throws ERR_PACKAGE_TRUST */
+export function assertFingerprints(model: Pick<PackageModel, 'onboarding' | 'trust'>): void {
+  for (const purpose of PURPOSES) {
+    const expected = model.onboarding.trust[purpose].sha256_fingerprint;
+    const found = digestOf(utf8(model.trust[purpose].bundlePem));
+    if (found !== expected) {
+      throw new JoineryError('ERR_PACKAGE_TRUST', `${purpose}: expected a bundle with SHA-256 ${expected}, found ${found}`);
+    }
+  }
+}
+
+const PRIVATE_KEY_MARKER = /-----BEGIN [A-Z0-9 ]{0,48}PRIVATE KEY/;
+/** Private members of RFC 7518 section 6 beside their kty. */
+const PRIVATE_JWK = /"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"[A-Za-z0-9_-]{16,}"/;
+
+/** @returns what was found: never the key. Latin-1, so that every byte is looked at, whatever the encoding. */
+export function findPrivateKey(bytes: Uint8Array): string | undefined {
+  const text = Buffer.from(bytes).toString('latin1');
+  if (PRIVATE_KEY_MARKER.test(text)) return 'a PEM block of a private key';
+  return text.includes('"kty"') && PRIVATE_JWK.test(text) ? 'a private JSON Web Key' : undefined;
+}
+
+/** @throws ERR_PACKAGE_PRIVATE_KEY naming the file */
+export function assertNoPrivateKey(files: readonly { readonly path: string; readonly bytes: Uint8Array }[]): void {
+  for (const { path, bytes } of files) {
+    const found = findPrivateKey(bytes);
+    if (found === undefined) continue;
+    throw new JoineryError('ERR_PACKAGE_PRIVATE_KEY', `${path}: expected no private key in an onboarding package, found ${found}`, {
+      hint: 'a node makes its own key; replace the key that was about to leave, and look for where it came from',
+    });
+  }
+}
