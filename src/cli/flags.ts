@@ -2,7 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { JoineryError } from '../core/errors.ts';
-import { parseDuration, type Seconds } from '../core/time.ts';
+import { type Instant, parseDuration, parseInstant, type Seconds } from '../core/time.ts';
 
 /** A positional argument. Without `ignoreStdin`, oclif would swallow piped data as its value. */
 export function positional(options: { readonly description: string; readonly required: true }) {
@@ -54,6 +54,15 @@ export function durationFlag(flag: string, value: string): Seconds {
       'ERR_USAGE',
       `${flag}: expected a duration like 15m, 24h, 30d or 1y, found ${JSON.stringify(value.slice(0, 40))}`,
     );
+  }
+  return parsed;
+}
+
+/** @throws ERR_USAGE */
+export function instantFlag(flag: string, value: string): Instant {
+  const parsed = parseInstant(value);
+  if (parsed === undefined) {
+    throw new JoineryError('ERR_USAGE', `${flag}: expected a time like 2036-11-22T10:00:00Z, found ${JSON.stringify(value.slice(0, 40))}`);
   }
   return parsed;
 }

@@ -33,6 +33,6 @@ export function withIo<T>(io: Io, work: () => Promise<T>): Promise<T> {
 }
 
 /** Writes and waits until the stream has taken it, so that a large output is neither lost nor held in memory. */
-export function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+export function write(stream: NodeJS.WriteStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => stream.write(text, (error) => (error ? reject(error) : resolve())));
 }

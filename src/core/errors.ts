@@ -68,6 +68,13 @@ export const ERRORS = {
   ERR_STORE_CONFLICT: conflict('another process changed the same record'),
   ERR_STORE_BUSY: network('the store is locked by another process'),
   ERR_CLOCK_BEHIND: refused('the clock is behind the last recorded time'),
+  // audit log
+  ERR_AUDIT_TAMPERED: refused('the audit log is not the one that was signed'),
+  ERR_CHECKPOINT_MALFORMED: malformed('not a signed checkpoint of an audit log'),
+  ERR_CHECKPOINT_SIGNATURE: refused('the signature of a checkpoint does not hold'),
+  // backups
+  ERR_BACKUP_MALFORMED: malformed('not a whole backup of a realm'),
+  ERR_BACKUP_DIGEST: refused('a file of a backup is not the one that was written'),
   // keys
   ERR_KEY_NOT_FOUND: notFound('a key does not exist'),
   ERR_KEY_PASSPHRASE: refused('the passphrase does not open the key'),

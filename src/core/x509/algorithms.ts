@@ -68,7 +68,8 @@ function pssAlgorithm(parameters: Uint8Array): SignatureAlgorithm | undefined {
   const mgf = readAlgorithm(reader.inside(mask, 'maskGenAlgorithm'), 'maskGenAlgorithm');
   const length = smallIntegerOf(reader.inside(salt, 'saltLength').next(TAG.integer, 'saltLength'), 'saltLength');
   const rule = PSS[digest.oid];
-  const usual = mgf.oid === OID.mgf1 && mgf.parameters !== undefined && equalBytes(mgf.parameters, digest.der) && isNullOrAbsent(digest.parameters);
+  const usual =
+    mgf.oid === OID.mgf1 && mgf.parameters !== undefined && equalBytes(mgf.parameters, digest.der) && isNullOrAbsent(digest.parameters);
   return rule !== undefined && usual && length === rule.salt ? rule.algorithm : undefined;
 }
 
@@ -107,7 +108,8 @@ export function parseSpki(der: Uint8Array, what = 'public key'): SubjectPublicKe
 function publicKeyOf({ oid, parameters }: AlgorithmIdentifier, bits: Uint8Array, what: string): PublicKey {
   switch (oid) {
     case OID.rsaEncryption:
-      if (parameters === undefined || !equalBytes(parameters, NULL)) throw derError(what, 'expected NULL parameters of rsaEncryption, found others');
+      if (parameters === undefined || !equalBytes(parameters, NULL))
+        throw derError(what, 'expected NULL parameters of rsaEncryption, found others');
       return rsaKey(bits, what);
     case OID.ecPublicKey:
       return { kind: 'ec', curve: parameters?.[0] === TAG.oid ? oidOf(readDer(parameters, TAG.oid, what), what) : '' };
@@ -125,7 +127,8 @@ function rsaKey(bits: Uint8Array, what: string): PublicKey {
   const modulus = integerOf(reader.next(TAG.integer, 'modulus'), what);
   const exponent = integerOf(reader.next(TAG.integer, 'publicExponent'), what);
   reader.end();
-  if ((modulus[0] as number) >= 0x80 || (exponent[0] as number) >= 0x80) throw derError(what, 'expected a positive modulus and exponent, found a negative one');
+  if ((modulus[0] as number) >= 0x80 || (exponent[0] as number) >= 0x80)
+    throw derError(what, 'expected a positive modulus and exponent, found a negative one');
   const significant = modulus[0] === 0 ? modulus.subarray(1) : modulus;
   return { kind: 'rsa', bits: significant.length * 8 - Math.clz32(significant[0] ?? 0) + 24, exponent };
 }

@@ -22,6 +22,8 @@ export interface Certificate {
   /** An instant before 1970 is read as 1970-01-01T00:00:00Z. */
   readonly notBefore: Instant;
   readonly notAfter: Instant;
+  /** DER of Validity, to see how the times were written. */
+  readonly validity: Uint8Array;
   /** DER of SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
   readonly publicKey: SubjectPublicKeyInfo;
@@ -65,7 +67,8 @@ function readCertificate(der: Uint8Array, what: string): Certificate {
   const { tbs, algorithm, signature } = readSigned(der, what);
   const fields = readTbs(tbs, what);
   // RFC 5280 section 4.1.1.2: both fields hold the same identifier; otherwise the signed one could be a stronger algorithm.
-  if (!equalBytes(fields.algorithm.der, algorithm.der)) throw derError(what, 'expected the signed and the outer signature algorithm equal, found two');
+  if (!equalBytes(fields.algorithm.der, algorithm.der))
+    throw derError(what, 'expected the signed and the outer signature algorithm equal, found two');
   return {
     der,
     tbs,
@@ -90,7 +93,17 @@ export function readSigned(der: Uint8Array, what: string): { tbs: Uint8Array; al
 
 type TbsFields = Pick<
   Certificate,
-  'version' | 'serialNumber' | 'algorithm' | 'issuer' | 'notBefore' | 'notAfter' | 'subject' | 'spki' | 'publicKey' | 'extensions'
+  | 'version'
+  | 'serialNumber'
+  | 'algorithm'
+  | 'issuer'
+  | 'notBefore'
+  | 'notAfter'
+  | 'validity'
+  | 'subject'
+  | 'spki'
+  | 'publicKey'
+  | 'extensions'
 >;
 
 function readTbs(tbs: Uint8Array, what: string): TbsFields {
@@ -99,16 +112,29 @@ function readTbs(tbs: Uint8Array, what: string): TbsFields {
   const serialNumber = toHex(integerOf(reader.next(TAG.integer, 'serialNumber'), `${what} serialNumber`));
   const algorithm = readAlgorithm(reader, what);
   const issuer = readName(reader.next(TAG.sequence, 'issuer'), `${what} issuer`);
-  const validity = reader.enter(TAG.sequence, 'validity');
-  const notBefore = timeOf(validity.any('notBefore'), `${what} notBefore`);
-  const notAfter = timeOf(validity.any('notAfter'), `${what} notAfter`);
-  validity.end();
+  const validity = reader.next(TAG.sequence, 'validity');
+  const times = reader.inside(validity, 'validity');
+  const notBefore = timeOf(times.any('notBefore'), `${what} notBefore`);
+  const notAfter = timeOf(times.any('notAfter'), `${what} notAfter`);
+  times.end();
   const subject = readName(reader.next(TAG.sequence, 'subject'), `${what} subject`);
   const publicKey = readSpki(reader, `${what} subjectPublicKeyInfo`);
   skipUniqueIds(reader, version, what);
   const extensions = readTbsExtensions(reader, version, what);
   reader.end();
-  return { version, serialNumber, algorithm, issuer, notBefore, notAfter, subject, spki: publicKey.der, publicKey, extensions };
+  return {
+    version,
+    serialNumber,
+    algorithm,
+    issuer,
+    notBefore,
+    notAfter,
+    validity: validity.bytes,
+    subject,
+    spki: publicKey.der,
+    publicKey,
+    extensions,
+  };
 }
 
 function readVersion(reader: DerReader, what: string): 1 | 2 | 3 {
@@ -137,7 +163,11 @@ function readTbsExtensions(reader: DerReader, version: number, what: string): Ex
 }
 
 /** True when `issuerSpki`'s key made the certificate's signature by an algorithm that joinery accepts. */
-export function isSignedBy(certificate: Pick<Certificate, 'signatureAlgorithm' | 'tbs' | 'signature'>, issuerSpki: Uint8Array, verifySignature: VerifySignature): boolean {
+export function isSignedBy(
+  certificate: Pick<Certificate, 'signatureAlgorithm' | 'tbs' | 'signature'>,
+  issuerSpki: Uint8Array,
+  verifySignature: VerifySignature,
+): boolean {
   const { signatureAlgorithm: algorithm, tbs, signature } = certificate;
   return algorithm !== undefined && verifySignature({ algorithm, spki: issuerSpki, data: tbs, signature, encoding: 'der' });
 }

@@ -4,7 +4,8 @@ import { derError, type DerValue, TAG } from './der.ts';
 
 /** X.690 section 11.1: TRUE is 0xFF. */
 export function booleanOf({ content }: DerValue, what: string): boolean {
-  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) throw derError(what, 'expected a boolean of 00 or ff, found another');
+  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff))
+    throw derError(what, 'expected a boolean of 00 or ff, found another');
   return content[0] === 0xff;
 }
 
@@ -60,7 +61,8 @@ export function bitStringOf({ content }: DerValue, what: string): BitString {
   const unused = content[0];
   const bytes = content.subarray(1);
   const last = bytes.at(-1);
-  if (unused === undefined || unused > 7 || (last === undefined && unused > 0)) throw derError(what, 'expected a bit string, found a wrong count of unused bits');
+  if (unused === undefined || unused > 7 || (last === undefined && unused > 0))
+    throw derError(what, 'expected a bit string, found a wrong count of unused bits');
   // X.690 section 11.2.1
   if (last !== undefined && (last & ((1 << unused) - 1)) !== 0) throw derError(what, 'expected unused bits to be zero, found one set');
   return { bytes, unused };

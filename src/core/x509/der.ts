@@ -136,12 +136,17 @@ function readHeader(bytes: Uint8Array, offset: number, where: string): { tag: nu
   const [tag, first] = [bytes[offset], bytes[offset + 1]];
   if (tag === undefined || first === undefined) throw derError(where, 'expected a value, found the end');
   if ((tag & 0x1f) === 0x1f) throw derError(where, 'expected a tag number below 31, found a larger one');
-  const sizeBytes = first < 0x80 ? 0 : first & 0x7f;
-  if (first === 0x80 || sizeBytes > 4) throw derError(where, 'expected a definite length of at most 4 octets, found another');
-  const start = offset + 2 + sizeBytes;
-  let length = sizeBytes === 0 ? first : 0;
-  for (const octet of bytes.subarray(offset + 2, start)) length = length * 256 + octet;
-  if (sizeBytes > 0 && length < (sizeBytes === 1 ? 0x80 : 256 ** (sizeBytes - 1))) throw derError(where, 'expected a minimal length, found a longer form');
+  const start = offset + 2 + (first < 0x80 ? 0 : first & 0x7f);
+  const length = first < 0x80 ? first : longLength(bytes.subarray(offset + 2, start), first, where);
   if (start + length > bytes.length) throw derError(where, `expected ${length} octets, found ${Math.max(0, bytes.length - start)}`);
   return { tag, start, end: start + length };
+}
+
+/** X.690 sections 8.1.3.5 and 10.1: definite, and in the fewest octets. */
+function longLength(octets: Uint8Array, first: number, where: string): number {
+  const count = first & 0x7f;
+  if (count === 0 || count > 4) throw derError(where, 'expected a definite length of at most 4 octets, found another');
+  const length = octets.reduce((total, octet) => total * 256 + octet, 0);
+  if (length < (count === 1 ? 0x80 : 256 ** (count - 1))) throw derError(where, 'expected a minimal length, found a longer form');
+  return length;
 }

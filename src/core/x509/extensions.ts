@@ -1,10 +1,16 @@
 /** Certificate extensions (RFC 5280 section 4.2). Every function throws ERR_DER_MALFORMED. */
-import { contextTag, derError, DerReader, type DerValue, enterDer, readDer, TAG } from './der.ts';
+import { contextTag, derError, type DerReader, type DerValue, enterDer, readDer, TAG } from './der.ts';
 import { booleanOf, integerOf, namedBitsOf, oidOf, smallIntegerOf } from './der-values.ts';
 import { type GeneralName, readGeneralName } from './general-names.ts';
 import { readNameConstraints, type NameConstraints } from './name-constraints-extension.ts';
 import { OID } from './oids.ts';
-import { type PolicyConstraints, type PolicyMapping, readPolicies, readPolicyConstraints, readPolicyMappings } from './policies-extension.ts';
+import {
+  type PolicyConstraints,
+  type PolicyMapping,
+  readPolicies,
+  readPolicyConstraints,
+  readPolicyMappings,
+} from './policies-extension.ts';
 
 export interface Extension {
   readonly oid: string;
@@ -93,13 +99,19 @@ export function readExtensions(list: readonly Extension[], what: string): Extens
     extKeyUsage: known(OID.extKeyUsage, 'extKeyUsage', extKeyUsage),
     subjectAltName: known(OID.subjectAltName, 'subjectAltName', subjectAltName),
     nameConstraints: known(OID.nameConstraints, 'nameConstraints', readNameConstraints),
-    subjectKeyIdentifier: known(OID.subjectKeyIdentifier, 'subjectKeyIdentifier', (value, where) => readDer(value, TAG.octetString, where).content),
+    subjectKeyIdentifier: known(
+      OID.subjectKeyIdentifier,
+      'subjectKeyIdentifier',
+      (value, where) => readDer(value, TAG.octetString, where).content,
+    ),
     authorityKeyIdentifier: known(OID.authorityKeyIdentifier, 'authorityKeyIdentifier', readAuthorityKeyIdentifier),
     cRLDistributionPoints: known(OID.cRLDistributionPoints, 'cRLDistributionPoints', distributionPoints),
     certificatePolicies: known(OID.certificatePolicies, 'certificatePolicies', readPolicies),
     policyMappings: known(OID.policyMappings, 'policyMappings', readPolicyMappings),
     policyConstraints: known(OID.policyConstraints, 'policyConstraints', readPolicyConstraints),
-    inhibitAnyPolicy: known(OID.inhibitAnyPolicy, 'inhibitAnyPolicy', (value, where) => smallIntegerOf(readDer(value, TAG.integer, where), where)),
+    inhibitAnyPolicy: known(OID.inhibitAnyPolicy, 'inhibitAnyPolicy', (value, where) =>
+      smallIntegerOf(readDer(value, TAG.integer, where), where),
+    ),
   };
 }
 

@@ -82,9 +82,14 @@ export function ipText(bytes: Uint8Array): string {
   const half = bytes.length / 2;
   if (bytes.length === 8 || bytes.length === 32) return `${ipText(bytes.subarray(0, half))}/${ipText(bytes.subarray(half))}`;
   if (bytes.length === 4) return bytes.join('.');
-  const groups = Array.from({ length: half }, (_, index) => (((bytes[index * 2] as number) << 8) | (bytes[index * 2 + 1] as number)).toString(16));
+  const groups = Array.from({ length: half }, (_, index) =>
+    (((bytes[index * 2] as number) << 8) | (bytes[index * 2 + 1] as number)).toString(16),
+  );
   const runs = [...groups.join(':').matchAll(/(?:^|(?<=:))0(?::0)+(?=:|$)/g)];
-  const longest = runs.reduce<RegExpExecArray | undefined>((best, run) => (best === undefined || run[0].length > best[0].length ? run : best), undefined);
+  const longest = runs.reduce<RegExpExecArray | undefined>(
+    (best, run) => (best === undefined || run[0].length > best[0].length ? run : best),
+    undefined,
+  );
   const text = groups.join(':');
   if (longest === undefined) return text;
   return `${text.slice(0, longest.index).replace(/:$/, '')}::${text.slice(longest.index + longest[0].length).replace(/^:/, '')}`;

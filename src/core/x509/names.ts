@@ -64,7 +64,8 @@ function readRdn(reader: DerReader, what: string): NameAttribute[] {
   return set.all((inner) => {
     const attribute = inner.next(TAG.sequence, 'attribute');
     // X.690 section 11.6: the members of a SET OF ascend.
-    if (previous !== undefined && Buffer.compare(previous, attribute.bytes) >= 0) throw derError(what, 'expected attributes of a set in order, found another order');
+    if (previous !== undefined && Buffer.compare(previous, attribute.bytes) >= 0)
+      throw derError(what, 'expected attributes of a set in order, found another order');
     previous = attribute.bytes;
     return readAttribute(inner.inside(attribute, 'attribute'), what);
   }, 1);

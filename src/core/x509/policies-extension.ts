@@ -32,7 +32,8 @@ export function readPolicyMappings(value: Uint8Array, where: string): readonly P
     const issuerDomainPolicy = oidOf(reader.next(TAG.oid, 'issuerDomainPolicy'), where);
     const subjectDomainPolicy = oidOf(reader.next(TAG.oid, 'subjectDomainPolicy'), where);
     reader.end();
-    if (issuerDomainPolicy === OID.anyPolicy || subjectDomainPolicy === OID.anyPolicy) throw derError(where, 'expected no mapping of anyPolicy, found one');
+    if (issuerDomainPolicy === OID.anyPolicy || subjectDomainPolicy === OID.anyPolicy)
+      throw derError(where, 'expected no mapping of anyPolicy, found one');
     return { issuerDomainPolicy, subjectDomainPolicy };
   }, 1);
 }

@@ -1,0 +1,95 @@
+/** A small writer of DER (X.690). What it writes, {@link DerReader} reads: a property test shows it. */
+import { concat, utf8 } from '../encoding.ts';
+import { type Instant, toCivil } from '../time.ts';
+import { contextTag, TAG } from './der.ts';
+
+/** One value: identifier octet, minimal length, contents. */
+export function tlv(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const length = contents.reduce((total, part) => total + part.length, 0);
+  return concat(Uint8Array.from([tag, ...lengthOctets(length)]), ...contents);
+}
+
+function lengthOctets(length: number): number[] {
+  if (length < 0x80) return [length];
+  const octets: number[] = [];
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
+  return [0x80 | octets.length, ...octets];
+}
+
+export function sequence(...members: readonly Uint8Array[]): Uint8Array {
+  return tlv(TAG.sequence, ...members);
+}
+
+/** SET OF: the members ascend (X.690 section 11.6). */
+export function setOf(...members: readonly Uint8Array[]): Uint8Array {
+  return tlv(TAG.set, ...members.toSorted((a, b) => Buffer.compare(a, b)));
+}
+
+/** A constructed context-specific tag around `members`: EXPLICIT, or IMPLICIT over a SEQUENCE's contents. */
+export function tagged(number: number, ...members: readonly Uint8Array[]): Uint8Array {
+  return tlv(contextTag(number), ...members);
+}
+
+/** A non-negative INTEGER from a number or from its octets, the most significant first. */
+export function integer(value: number | Uint8Array): Uint8Array {
+  return tlv(TAG.integer, minimal(typeof value === 'number' ? numberOctets(value) : value));
+}
+
+function numberOctets(value: number): Uint8Array {
+  const octets: number[] = [];
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
+  return Uint8Array.from(octets);
+}
+
+function minimal(octets: Uint8Array): Uint8Array {
+  const start = octets.findIndex((octet) => octet !== 0);
+  if (start === -1) return Uint8Array.of(0);
+  const significant = octets.subarray(start);
+  return (significant[0] as number) >= 0x80 ? concat(Uint8Array.of(0), significant) : significant;
+}
+
+export const TRUE = Uint8Array.of(TAG.boolean, 1, 0xff);
+export const NULL = Uint8Array.of(TAG.null, 0);
+
+/** An OBJECT IDENTIFIER from dotted decimal with arcs below 2^53. */
+export function oid(dotted: string): Uint8Array {
+  const [root, second, ...rest] = dotted.split('.').map(Number) as [number, number, ...number[]];
+  return tlv(TAG.oid, Uint8Array.from([root * 40 + second, ...rest].flatMap(arcOctets)));
+}
+
+function arcOctets(arc: number): number[] {
+  const octets = [arc % 128];
+  for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) octets.unshift(0x80 | (rest % 128));
+  return octets;
+}
+
+export function octetString(content: Uint8Array): Uint8Array {
+  return tlv(TAG.octetString, content);
+}
+
+/** A BIT STRING of whole octets. */
+export function bitString(content: Uint8Array): Uint8Array {
+  return tlv(TAG.bitString, Uint8Array.of(0), content);
+}
+
+/** A BIT STRING with named bits, without zero bits at the end (X.690 section 11.2.2). */
+export function namedBits(bits: readonly number[]): Uint8Array {
+  const last = Math.max(-1, ...bits);
+  const octets = new Uint8Array(Math.ceil((last + 1) / 8));
+  for (const bit of bits) octets[bit >> 3] = (octets[bit >> 3] as number) | (0x80 >> (bit & 7));
+  return tlv(TAG.bitString, Uint8Array.of((8 - ((last + 1) % 8)) % 8), octets);
+}
+
+/** Text in a string type, or under an implicit tag. The caller has checked the character set. */
+export function text(tag: number, value: string): Uint8Array {
+  return tlv(tag, utf8(value));
+}
+
+const FIRST_GENERALIZED_YEAR = 2050;
+
+/** RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on. */
+export function time(at: Instant): Uint8Array {
+  const { year, month, day, hour, minute, second } = toCivil(at);
+  const [tag, written] = year < FIRST_GENERALIZED_YEAR ? [TAG.utcTime, year % 100] : [TAG.generalizedTime, year];
+  return text(tag, `${[written, month, day, hour, minute, second].map((field) => String(field).padStart(2, '0')).join('')}Z`);
+}
