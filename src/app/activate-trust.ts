@@ -38,7 +38,7 @@ export async function activateTrust<P extends Purpose>(realm: Realm, input: Acti
   );
 }
 
-async function activate<P extends Purpose>(realm: Realm, purpose: P, version: number): Promise<ActivatedTrust> {
+async function activate(realm: Realm, purpose: Purpose, version: number): Promise<ActivatedTrust> {
   const { signed, record, check } = await readVersion(realm, purpose, version);
   const active = await readActive(realm, purpose);
   const now = realm.clock.now();
