@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { hmacSigner } from '../../src/adapters/hmac-key.ts';

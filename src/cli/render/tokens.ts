@@ -1,0 +1,59 @@
+/** Tokens and their keys as people and programs read them. */
+import type { TokenKeyInfo } from '../../app/token-keys.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
+import { formatDuration, formatInstant, type Instant } from '../../core/time.ts';
+import type { TokenClaims } from '../../core/token/claims.ts';
+import { grantOfClaims } from '../../core/token/grant.ts';
+import { fields, table } from './text.ts';
+
+export interface SignedBy {
+  readonly algorithm: string;
+  readonly kid?: string;
+}
+
+/** The claims in the order in which one asks about them. */
+export function tokenFields(claims: TokenClaims, { algorithm, kid }: SignedBy): string {
+  const grant = grantOfClaims(claims);
+  const labels = Object.entries(grant.labels).map(([key, value]) => `${key}=${value}`);
+  return fields({
+    id: claims.jti,
+    issuer: claims.iss,
+    cluster: grant.clusters.join(', '),
+    role: claims.role,
+    environment: grant.environment,
+    node: grant.node === undefined ? undefined : `${grant.node}${grant.allowReentry ? ' (may re-enter)' : ''}`,
+    key: grant.keyThumbprint,
+    labels: labels.length === 0 ? undefined : labels.join(', '),
+    'valid from': formatInstant(grant.notBefore),
+    'valid until': `${formatInstant(claims.exp as Instant)} (${formatDuration(claims.exp - grant.notBefore)})`,
+    uses: grant.maxUses ?? undefined,
+    signed: kid === undefined ? algorithm : `${algorithm}, key ${kid}`,
+  });
+}
+
+export function tokenData(claims: TokenClaims, { algorithm, kid }: SignedBy): JsonObject {
+  return { id: claims.jti, format: 'jwt', algorithm, ...(kid !== undefined && { kid }), claims: { ...claims } as JsonObject };
+}
+
+export function tokenKeyData(key: TokenKeyInfo): JsonObject {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    custody: key.custody,
+    state: key.state,
+    created_at: formatInstant(key.createdAt),
+    ...(key.verifiesUntil !== undefined && { verifies_until: formatInstant(key.verifiesUntil) }),
+  };
+}
+
+export function tokenKeyTable(keys: readonly TokenKeyInfo[]): string {
+  const rows = keys.map((key) => [
+    key.kid,
+    key.algorithm,
+    key.custody,
+    key.state,
+    formatInstant(key.createdAt),
+    key.verifiesUntil === undefined ? '-' : formatInstant(key.verifiesUntil),
+  ]);
+  return table(['KID', 'ALGORITHM', 'CUSTODY', 'STATE', 'CREATED', 'VERIFIES UNTIL'], rows);
+}
