@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { certificateReadBack } from '../adapters/certificate-read-back.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { systemFiles } from '../adapters/files.ts';
+import { hmacSigner } from '../adapters/hmac-key.ts';
 import { verifyJws } from '../adapters/jose.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { verifySignature } from '../adapters/signatures.ts';
@@ -14,6 +15,8 @@ import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
 import type { KeyVault, Progress, Prompter, Store } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
+import type { HmacKey } from '../core/token/hmac-key.ts';
+import type { TokenSigner } from '../core/token/signer.ts';
 import { currentIo } from './io.ts';
 import { type PassphraseSource, passphraseSource } from './passphrases.ts';
 import { progressOn } from './render/progress.ts';
@@ -36,6 +39,7 @@ export interface Context {
   readonly progress: Progress;
   readonly passphrases: PassphraseSource;
   readonly prompter: Prompter;
+  readonly hmacSigner: (key: HmacKey) => TokenSigner;
   /** The text of a `joinery.yaml`. */
   renderConfig(config: RealmConfig): Promise<string>;
   /** A realm to be made in --realm, JOINERY_REALM, or the current directory. */
@@ -91,6 +95,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     progress: progressOn(io.stderr, flags.quiet !== true),
     passphrases,
     prompter,
+    hmacSigner,
     renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
     newRealm: (config, plaintextKeys) => {
       const directory = named ?? io.cwd();
