@@ -31,10 +31,11 @@ export class StoreThread {
   request<T>(request: StoreRequest): Promise<T> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
     const id = ++this.#lastId;
-    this.#hold();
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      // First: it throws for what cannot be cloned, and then nobody must wait.
       this.#worker.postMessage({ id, request });
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#hold();
     });
   }
 
