@@ -1,0 +1,178 @@
+/** The trust files of a node: the PEM of each purpose, the state, and beside it the manifests that the state names. */
+import { canonicalBytes, type JsonObject, parseStrictJson } from '../core/canonical-json.ts';
+import { digestOf } from '../core/digest.ts';
+import { concat, decodeUtf8, utf8 } from '../core/encoding.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
+import type { Clock, Files, VerifySignature } from '../core/ports.ts';
+import { MAX_BUNDLE } from '../core/trust/bundle.ts';
+import { chainDocument, parseChain } from '../core/trust/chain.ts';
+import { readManifest } from '../core/trust/manifest.ts';
+import { changeState, EMPTY_NODE_STATE, type NodeChange, type NodeState, parseNodeState, trustOf } from '../core/trust/node-state.ts';
+import { otherPurpose, type Purpose } from '../core/trust/purpose.ts';
+import { assertSeparate } from '../core/trust/separation.ts';
+import type { KnownVersion, NodeTrust, Offer } from '../core/trust/walk.ts';
+
+/** What trust on a node needs: no realm. */
+export interface NodeWorld {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly verifySignature: VerifySignature;
+  /** Who does it, for the node's own history. */
+  readonly actor: string;
+}
+
+export interface NodePaths<P extends Purpose = Purpose> {
+  readonly purpose: P;
+  /** The PEM file that programs on the node read. */
+  readonly path: string;
+  /** `state.json`; the manifests lie beside it. */
+  readonly statePath: string;
+}
+
+/** Bytes of one input document: 10 000 versions of a small bundle. */
+export const MAX_DOCUMENT = 64 * 1024 * 1024;
+const MAX_STATE = 1024 * 1024;
+
+const PUBLIC_FILE = 0o644;
+
+/** A chain document from outside. @throws ERR_INPUT_TOO_LARGE (TUF: endless data), ERR_JSON_MALFORMED, ERR_TRUST_ENVELOPE_MALFORMED */
+export function readOffers(bytes: Uint8Array, what: string): readonly Offer[] {
+  const value = parseStrictJson(decodeUtf8(bytes, what), what, { maxLength: MAX_DOCUMENT });
+  return parseChain(value, what).map((version) => ({ version, what }));
+}
+
+/** The state, empty where there is no file. @throws ERR_TRUST_STATE_MALFORMED, ERR_FILE_ACCESS */
+export async function readNodeState({ files }: Pick<NodeWorld, 'files'>, statePath: string): Promise<NodeState> {
+  if ((await files.stat(statePath)) === undefined) return EMPTY_NODE_STATE;
+  const text = decodeUtf8(await files.read(statePath, MAX_STATE), statePath);
+  return parseNodeState(parseStrictJson(text, statePath), statePath);
+}
+
+/** What the node trusts for a purpose, as its state and manifests say. @throws ERR_TRUST_STATE_MALFORMED */
+export async function readNodeTrust<P extends Purpose>(
+  world: NodeWorld,
+  state: NodeState,
+  purpose: P,
+  statePath: string,
+): Promise<NodeTrust<P> | undefined> {
+  const entry = state.purposes[purpose];
+  if (entry === undefined) return undefined;
+  const path = manifestsPath(statePath, purpose);
+  const kept = await readKept(world, path);
+  const known = kept.map(({ version, what }): KnownVersion<P> => {
+    return { version, signed: readManifest(version.manifest, purpose, world.verifySignature, what) };
+  });
+  return trustOf(entry, known, path);
+}
+
+async function readKept({ files }: NodeWorld, path: string): Promise<readonly Offer[]> {
+  try {
+    return readOffers(await files.read(path, MAX_STATE * 8), path);
+  } catch (cause) {
+    if (!isJoineryError(cause)) throw cause;
+    throw new JoineryError('ERR_TRUST_STATE_MALFORMED', `expected the manifests of the state, found: ${cause.message}`, { cause });
+  }
+}
+
+const beside = (statePath: string, name: string): string => `${statePath.slice(0, statePath.lastIndexOf('/') + 1)}${name}`;
+
+/** Beside the state: `control-plane-https.manifest.json`. */
+export function manifestsPath(statePath: string, purpose: Purpose): string {
+  return beside(statePath, `${purpose}.manifest.json`);
+}
+
+/** Where the PEM is: as the state says, or beside it, as an onboarding package puts it (FORMATS 3). */
+export function pemPath(state: NodeState, purpose: Purpose, statePath: string): string {
+  return state.purposes[purpose]?.path ?? beside(statePath, `${purpose}.pem`);
+}
+
+/**
+ * The guard of every write: a regular file or none, not the other purpose's under any name, and no anchor in common.
+ * @throws ERR_TRUST_PATH_SHARED, ERR_TRUST_ANCHOR_SHARED
+ */
+export async function assertNodeApart(world: NodeWorld, state: NodeState, paths: NodePaths, next: KnownVersion): Promise<void> {
+  const other = otherPurpose(paths.purpose);
+  await assertPathsApart(world.files, paths, pemPath(state, other, paths.statePath));
+  const theirs = await readNodeTrust(world, state, other, paths.statePath);
+  if (theirs === undefined) return;
+  const reason = next.signed.manifest.shared_anchor_reason ?? theirs.held.signed.manifest.shared_anchor_reason;
+  const [ours, others] = [
+    { purpose: paths.purpose, anchors: next.signed.anchors },
+    { purpose: other, anchors: theirs.held.signed.anchors },
+  ];
+  assertSeparate(ours, others, reason, world.verifySignature);
+}
+
+async function assertPathsApart(files: Files, { path, purpose, statePath }: NodePaths, otherPath: string): Promise<void> {
+  const refuse = (found: string): never => {
+    throw new JoineryError('ERR_TRUST_PATH_SHARED', `--path: expected a file of its own for ${purpose}, found ${found}`, {
+      details: { path },
+    });
+  };
+  const here = await files.stat(path);
+  if (here !== undefined && here.kind !== 'file') refuse(`a ${here.kind} at ${path}`);
+  if (path === statePath || path === manifestsPath(statePath, purpose)) refuse('the path of the state');
+  if (path === otherPath) refuse("the other purpose's path");
+  // A hard link, or one directory under two names.
+  const there = await files.stat(otherPath);
+  if (here !== undefined && here.identity === there?.identity) refuse(`the same file as ${otherPath}`);
+}
+
+export interface NodeTrustChange {
+  readonly before: NodeTrust | undefined;
+  readonly after: NodeTrust;
+  readonly event: NodeChange['event'];
+}
+
+/**
+ * Writes a change so that a kill at any point is safe: manifests (a superset of what the old state names), then the state, then
+ * the PEM. A PEM that is behind its state is written again by the next run ({@link healPem}).
+ */
+export async function writeNodeTrust(
+  world: NodeWorld,
+  state: NodeState,
+  paths: NodePaths,
+  { before, after, event }: NodeTrustChange,
+): Promise<void> {
+  const { purpose, path, statePath } = paths;
+  const kept = distinct([...versionsOf(after), ...(before === undefined ? [] : versionsOf(before))]);
+  const next = changeState(state, purpose, after, { event, path, now: world.clock.now(), actor: world.actor });
+  await world.files.replace(
+    manifestsPath(statePath, purpose),
+    documentBytes(chainDocument(kept.map(({ version }) => version))),
+    PUBLIC_FILE,
+  );
+  await world.files.replace(statePath, documentBytes(next as unknown as JsonObject), PUBLIC_FILE);
+  await writePem(world.files, path, after.held);
+}
+
+function versionsOf({ held, floor, previous }: NodeTrust): readonly KnownVersion[] {
+  return previous === undefined ? [held, floor] : [previous, held, floor];
+}
+
+function distinct(versions: readonly KnownVersion[]): readonly KnownVersion[] {
+  return [...new Map(versions.map((known) => [known.signed.digest, known])).values()];
+}
+
+function documentBytes(document: JsonObject): Uint8Array {
+  return concat(canonicalBytes(document), utf8('\n'));
+}
+
+async function writePem(files: Files, path: string, held: KnownVersion): Promise<void> {
+  await files.replace(path, utf8(held.signed.manifest.bundle_pem), PUBLIC_FILE);
+}
+
+/** True when the file holds exactly the held bundle. */
+export async function pemMatches(files: Files, path: string, fingerprint: string): Promise<boolean> {
+  const info = await files.stat(path);
+  if (info?.kind !== 'file' || info.size > MAX_BUNDLE) return false;
+  return digestOf(await files.read(path, MAX_BUNDLE)) === fingerprint;
+}
+
+/** Writes the held bundle again where the file is not it: after a kill, or after somebody edited it. @returns whether it had to. */
+export async function healPem(world: NodeWorld, state: NodeState, paths: NodePaths, held: KnownVersion): Promise<boolean> {
+  if (await pemMatches(world.files, paths.path, held.signed.manifest.sha256_fingerprint)) return false;
+  await assertNodeApart(world, state, paths, held);
+  await writePem(world.files, paths.path, held);
+  return true;
+}
