@@ -1,23 +1,30 @@
-// Compiles src to dist and writes what is generated from the code: the oclif manifest, the JSON Schemas, the reference tables.
+// Compiles src to dist and writes the oclif manifest there, from which help and completion are made.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-rmSync(`${root}dist`, { recursive: true, force: true });
-execFileSync(process.execPath, [fileURLToPath(import.meta.resolve('typescript/bin/tsc')), '-p', root], { stdio: 'inherit', cwd: root });
+// Made beside dist and moved there when it is whole, so that a joinery that runs meanwhile never sees half a build.
+const out = `${root}dist-${process.pid}`;
+const load = (path) => import(pathToFileURL(`${out}/${path}`).href);
 
-const { Plugin } = await import('@oclif/core/config');
-const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-pjson.oclif.commands = './dist/commands';
-const plugin = new Plugin({ root, pjson, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
-await plugin.load();
-const { COMMANDS } = await import('../dist/command-table.js');
-const ids = Object.keys(plugin.manifest.commands).sort();
-if (ids.join() !== Object.keys(COMMANDS).sort().join())
-  throw new Error(`src/command-table.ts does not list the commands of src/commands: ${ids}`);
-writeFileSync(`${root}dist/oclif.manifest.json`, JSON.stringify(plugin.manifest));
+try {
+  execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', root, '--outDir', out], { stdio: 'inherit', cwd: root });
 
-mkdirSync(`${root}docs/schema`, { recursive: true });
-const { realmConfigSchema } = await import('../dist/core/realm/config.js');
-writeFileSync(`${root}docs/schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
+  const { Plugin } = await import('@oclif/core/config');
+  const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+  pjson.oclif.commands = `./dist-${process.pid}/commands`;
+  const plugin = new Plugin({ root, pjson, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
+  await plugin.load();
+  const { COMMANDS } = await load('command-table.js');
+  // The table decides what exists; test/architecture.test.ts keeps it equal to the files.
+  const commands = Object.entries(plugin.manifest.commands).filter(([id]) => id in COMMANDS);
+  for (const [, command] of commands) delete command.relativePath;
+  plugin.manifest.commands = Object.fromEntries(commands);
+  writeFileSync(`${out}/oclif.manifest.json`, JSON.stringify(plugin.manifest));
+
+  rmSync(`${root}dist`, { recursive: true, force: true });
+  renameSync(out, `${root}dist`);
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}

@@ -6,7 +6,7 @@ import type { Manifest, PJSON } from '@oclif/core/interfaces';
 import { run } from '@oclif/core/run';
 import { currentIo, type Io, withIo, write } from './cli/io.ts';
 import { EmbeddedPlugin } from './cli/embedded-plugin.ts';
-import { toFailure } from './cli/failure.ts';
+import { isBrokenPipe, toFailure } from './cli/failure.ts';
 import { COMMANDS } from './command-table.ts';
 import { JoineryError } from './core/errors.ts';
 import { nearest } from './core/names.ts';
@@ -42,8 +42,6 @@ export async function main(argv: readonly string[], program: Program, io: Io = c
   });
 }
 
-const isBrokenPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE';
-
 function endOnBrokenPipe(error: Error): void {
   if (!isBrokenPipe(error)) throw error;
 }
@@ -62,12 +60,18 @@ async function refuse(error: unknown, argv: readonly string[], manifest: Manifes
   } else await write(io.stderr, `error: ${message} [${code}]\n${hint === undefined ? '' : `hint: ${hint}\n`}`);
 }
 
+/** The words are not repeated: one of them may be a secret in the wrong place. */
 function unknownCommand(argv: readonly string[], ids: readonly string[]): JoineryError {
   const known = ids.map((id) => id.replaceAll(':', ' '));
-  const words = argv.filter((word) => /^[a-z][a-z-]{0,30}$/.test(word)).slice(0, 3);
-  const typed = words.join(' ');
-  const candidate = nearest(words.slice(0, 2).join(' '), known) ?? nearest(words[0] ?? '', known) ?? nearest(typed, known);
-  return new JoineryError('ERR_USAGE_UNKNOWN_COMMAND', `expected a command, found ${typed === '' ? 'none' : `"${typed}"`}`, {
+  const words = argv.filter((word) => !word.startsWith('-')).slice(0, 3);
+  const prefix = known.find((command) => `${words.join(' ')} `.startsWith(`${command} `));
+  if (prefix !== undefined) {
+    return new JoineryError('ERR_USAGE', `joinery ${prefix}: expected no further argument, found one too many`, {
+      hint: `see: joinery ${prefix} --help`,
+    });
+  }
+  const candidate = [3, 2, 1].map((count) => nearest(words.slice(0, count).join(' '), known)).find((found) => found !== undefined);
+  return new JoineryError('ERR_USAGE_UNKNOWN_COMMAND', 'expected a command of joinery, found something else', {
     hint: candidate === undefined ? 'see: joinery --help' : `did you mean: joinery ${candidate}`,
   });
 }

@@ -1,4 +1,5 @@
 /** Keys that were just made, whose records wait for a commit. */
+import { isJoineryError } from '../core/errors.ts';
 import type { AuditEvent, KeyReference, KeyVault, StoreWrite } from '../core/ports.ts';
 
 export interface KeyMaterial {
@@ -8,12 +9,15 @@ export interface KeyMaterial {
   readonly references: readonly KeyReference[];
 }
 
-/** Runs `work`, which commits the records of the keys; if it fails the keys are removed again: no key without a record. */
+/**
+ * Runs `work`, which commits the records of the keys; if it is refused the keys are removed again: no key without a record. After an
+ * error that leaves open whether the commit happened (a bug, a dead store) they stay: a key too many does no harm, one too few does.
+ */
 export async function keepOrDiscard<T>(vault: KeyVault, references: readonly KeyReference[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    for (const reference of references) await vault.discard(reference);
+    if (isJoineryError(error) && error.family !== 'bug') for (const reference of references) await vault.discard(reference);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import type * as Interfaces from '@oclif/core/interfaces';
 import { JoineryError } from '../core/errors.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { type Context, openContext, type RealmFlags } from './context.ts';
-import { type Failure, toFailure } from './failure.ts';
+import { type Failure, isBrokenPipe, toFailure } from './failure.ts';
 import { currentIo, write } from './io.ts';
 import { printable, type Style, styleFor } from './render/text.ts';
 
@@ -46,6 +46,9 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
   }
 
   override async catch(error: unknown): Promise<void> {
+    // oclif would warn, where NODE_ENV is test or development, that a command with a wrong flag has not parsed its flags.
+    this.parsed = true;
+    if (isBrokenPipe(error)) return;
     const failure = toFailure(error, Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }));
     currentIo().setExitStatus(failure.exitStatus);
     await this.#showFailure(failure, error);

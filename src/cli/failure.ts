@@ -24,9 +24,14 @@ export function toFailure(error: unknown, knownFlags: readonly string[] = []): F
   return { code, message, hint, details, exitStatus };
 }
 
+/** The reader of our output has gone (`| head`): nothing can be shown to it, and nothing is wrong. */
+export function isBrokenPipe(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EPIPE';
+}
+
 function translate(error: unknown, knownFlags: readonly string[]): JoineryError {
   const failure = error as ParseFailure;
-  if (failure instanceof Error && 'parse' in failure) return usageError(failure, knownFlags);
+  if (failure instanceof Error && ('parse' in failure || 'oclif' in failure)) return usageError(failure, knownFlags);
   const flag = failure instanceof Error ? /^Parsing --([a-z-]+) /.exec(failure.message)?.[1] : undefined;
   if (flag !== undefined) return new JoineryError('ERR_USAGE', `--${flag}: expected another kind of value`, { hint: 'see --help' });
   const message = failure instanceof Error ? failure.message : String(error);

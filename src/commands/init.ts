@@ -1,9 +1,13 @@
 import * as Flags from '@oclif/core/flags';
 import { createRealm } from '../app/create-realm.ts';
-import { type ArgsOf, BaseCommand, type Outcome } from '../cli/base-command.ts';
+import { firstTokenKey } from '../app/token-keys.ts';
+import { prepareTrustSigners } from '../app/trust-signers.ts';
+import { BaseCommand, type Outcome } from '../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../cli/flags.ts';
 import { fields } from '../cli/render/text.ts';
 import { parseRealmConfig } from '../core/realm/config.ts';
+
+const FIRST_KEYS = [prepareTrustSigners, firstTokenKey];
 
 export default class Init extends BaseCommand<typeof Init> {
   static override summary = 'Create a realm: its configuration, its state, and its first keys';
@@ -41,7 +45,7 @@ export default class Init extends BaseCommand<typeof Init> {
     const configText = await this.context.renderConfig(config);
     const realm = this.context.newRealm(config, plaintextKeys);
     const { realmId } = await this.context.progress.step('creating the realm and its keys', () =>
-      createRealm(realm, { configText, plaintextKeys, keys: this.context.firstKeys }),
+      createRealm(realm, { configText, plaintextKeys, keys: FIRST_KEYS }),
     );
     const { directory } = realm;
     return {

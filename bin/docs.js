@@ -1,0 +1,30 @@
+// Writes what the reference says of tables in the code: error codes, audit events, and the JSON Schema of the configuration.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
+import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
+import { realmConfigSchema } from '../src/core/realm/config.ts';
+
+const docs = fileURLToPath(new URL('../docs/', import.meta.url));
+
+const table = (header, rows) => [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const errors = table(
+  ['code', 'meaning', 'exit status', 'HTTP', 'gRPC'],
+  Object.entries(ERRORS).map(([code, row]) => [`\`${code}\``, row.title, EXIT_STATUS[row.family], row.http, row.grpc]),
+);
+const families = table(['exit status', 'family'], [[0, 'ok'], ...Object.entries(EXIT_STATUS).map(([family, status]) => [status, family])]);
+const events = table(
+  ['event', 'recorded when'],
+  Object.entries(AUDIT_EVENTS).map(([event, meaning]) => [`\`${event}\``, meaning]),
+);
+
+mkdirSync(`${docs}reference`, { recursive: true });
+mkdirSync(`${docs}schema`, { recursive: true });
+const note = 'Written by `npm run docs` from the table in the code; a test keeps the two equal.';
+writeFileSync(
+  `${docs}reference/errors.md`,
+  `# Errors and exit status\n\n${note}\n\n## Exit status\n\n${families}\n\n## Codes\n\n${errors}\n`,
+);
+writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n${events}\n`);
+writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);

@@ -1,0 +1,114 @@
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { toFailure } from '../../src/cli/failure.ts';
+import { main } from '../../src/main.ts';
+import { currentIo, withIo } from '../../src/cli/io.ts';
+import { runCli, testProgram } from './harness.ts';
+
+const SECRET = 'hunter2-hunter2';
+
+/** Wrong command lines, each with a secret where a user may put one by mistake. */
+const WRONG: readonly (readonly [string, readonly string[], string])[] = [
+  ['an unknown flag', ['init', `--passphrase=${SECRET}`], 'unknown flag --passphrase'],
+  ['an unknown short flag', ['init', '-x', SECRET], 'unknown flag -x'],
+  ['a flag that is no word', ['init', `--${SECRET}!`], 'unknown flag (not shown)'],
+  ['a further argument', ['init', SECRET, '--environment', 'a', '--domain', 'b'], 'expected no further argument, found one too many'],
+  ['a missing flag', ['init', '--environment', SECRET], 'expected --domain, found none'],
+  ['a flag without its value', ['init', '--environment'], '--environment: expects a value'],
+  ['a missing argument', ['completion'], 'expected the argument SHELL, found none'],
+  ['a value outside the list', ['completion', SECRET], 'expected an argument out of bash, zsh, fish, found something else'],
+  ['two flags that exclude each other', ['ca', 'create', 'x', '--ttl', '1y', `--not-after=${SECRET}`], '--ttl'],
+  ['a flag without the one that it needs', ['init', '--environment', 'a', '--domain', 'b', '--roles', SECRET], '--cluster'],
+];
+
+describe('a wrong command line is one error, and nothing of it is repeated that could be a secret', () => {
+  test.each(WRONG)('%s', async (_name, argv, message) => {
+    const plain = await runCli(argv);
+    expect([plain.exit, plain.stdout]).toEqual([2, '']);
+    expect(plain.stderr).toContain(message);
+    expect(plain.stderr).toMatch(/^error: .* \[ERR_USAGE\]\nhint: .*\n$/);
+    const asJson = await runCli([...argv, '--json']);
+    expect([asJson.exit, asJson.stderr]).toEqual([2, '']);
+    expect(asJson.json()).toMatchObject({
+      ok: false,
+      error: { code: 'ERR_USAGE', message: expect.stringContaining(message) },
+      warnings: [],
+    });
+    expect(plain.stderr + asJson.stdout).not.toContain(SECRET);
+  });
+});
+
+test('an unknown command is one error with the likely one', async () => {
+  const plain = await runCli(['tokn', 'mnt', '--json=1']);
+  expect([plain.exit, plain.stdout, plain.stderr]).toEqual([
+    2,
+    '',
+    'error: expected a command of joinery, found something else [ERR_USAGE_UNKNOWN_COMMAND]\nhint: did you mean: joinery token mint\n',
+  ]);
+  const asJson = await runCli(['xyzzy', '--json']);
+  expect(asJson.json()).toEqual({
+    ok: false,
+    error: {
+      code: 'ERR_USAGE_UNKNOWN_COMMAND',
+      message: 'expected a command of joinery, found something else',
+      hint: 'see: joinery --help',
+      details: {},
+    },
+    warnings: [],
+  });
+  expect((await runCli(['-x', SECRET])).stderr).toBe(
+    'error: expected a command of joinery, found something else [ERR_USAGE_UNKNOWN_COMMAND]\nhint: see: joinery --help\n',
+  );
+});
+
+test('what is no refusal is a bug, shown as one, with its trace only on request', () => {
+  expect(toFailure(new TypeError('x is undefined'))).toMatchObject({
+    code: 'ERR_INTERNAL',
+    exitStatus: 1,
+    message: expect.stringContaining('x is undefined'),
+  });
+  expect(toFailure('a string')).toMatchObject({ code: 'ERR_INTERNAL' });
+  expect(toFailure(new Error('Parsing --count \n\tExpected an integer but received: hunter2'))).toMatchObject({
+    code: 'ERR_USAGE',
+    message: '--count: expected another kind of value',
+  });
+  const odd = Object.assign(new Error('odd hunter2'), { parse: {} });
+  expect(toFailure(odd)).toMatchObject({ code: 'ERR_USAGE', message: 'the command line cannot be understood' });
+});
+
+test('--verbose shows where an error came from, and its causes by kind only', async () => {
+  const result = await runCli(['init', '--environment', 'a', '--domain', 'A', '--verbose']);
+  expect(result.exit).toBe(3);
+  expect(result.stderr).toContain('ERR_CONFIG_MALFORMED');
+  expect(result.stderr).toMatch(/\n\s+at /);
+});
+
+test('every issue of a document is shown', async () => {
+  const result = await runCli(['init', '--environment', 'a b', '--domain', 'A']);
+  expect(result.stderr).toContain('environment.name: expected');
+  expect(result.stderr).toContain('environment.domain: expected');
+});
+
+test('help and version go to stdout', async () => {
+  const io = { ...currentIo() };
+  await withIo(io, async () => undefined);
+  // oclif prints help with console.log: run in a child by the transcripts; here it only has to end well.
+  const lines: string[] = [];
+  const log = console.log;
+  console.log = (line: string) => lines.push(line);
+  try {
+    expect((await runCli(['--version'])).exit).toBe(0);
+    expect((await runCli(['token', '--help'])).exit).toBe(0);
+  } finally {
+    console.log = log;
+  }
+});
+
+test('a reader that has gone is no error, another stream error is', async () => {
+  const broken = (code: string) =>
+    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })) }) as unknown as NodeJS.WriteStream;
+  let exit = 0;
+  const io = { ...currentIo(), env: {}, stdout: broken('EPIPE'), setExitStatus: (status: number) => (exit = status) };
+  await main(['completion', 'bash'], testProgram(), io as never);
+  expect(exit).toBe(0);
+});
