@@ -59,7 +59,7 @@ const RULES: readonly Rule[] = [
   [
     'key-usage',
     'critical keyUsage with a bit set (RFC 5280 section 4.2.1.3)',
-    (c) => isCritical(c, OID.keyUsage) && (c.extensions.keyUsage?.size ?? 0) > 0,
+    (c) => isCritical(c, OID.keyUsage) && c.extensions.keyUsage?.size !== 0,
   ],
   [
     'key-cert-sign',
