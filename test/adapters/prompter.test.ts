@@ -1,0 +1,60 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { terminalPrompter } from '../../src/adapters/prompter.ts';
+
+/** A terminal that types the answers, each when a further question is on the screen, and keeps what was printed. */
+function terminal(answers: readonly string[], isTTY = true) {
+  const input = Object.assign(new PassThrough(), { isTTY, setRawMode: () => input });
+  const output = Object.assign(new PassThrough(), { isTTY, columns: 80, rows: 24 });
+  let screen = '';
+  let asked = 0;
+  output.on('data', (chunk: Buffer) => {
+    screen += chunk.toString();
+    const questions = screen.split('?').length - 1;
+    if (questions > asked && asked < answers.length) {
+      const answer = answers[asked++];
+      setTimeout(() => input.write(answer), 20);
+    }
+  });
+  const io = { input: input as unknown as NodeJS.ReadStream, output: output as unknown as NodeJS.WriteStream };
+  return { prompter: terminalPrompter(io), screen: () => screen };
+}
+
+const options = { confirm: false, instead: 'use --passphrase-file' };
+
+test('a passphrase is read without being shown', async () => {
+  const { prompter, screen } = terminal(['hunter2\n']);
+  expect((await prompter.passphrase('Passphrase', options)).reveal()).toBe('hunter2');
+  expect(screen()).not.toContain('hunter2');
+});
+
+test('without a terminal the question is an error that names the flag', async () => {
+  const { prompter } = terminal([], false);
+  const refusal = expect.objectContaining({ code: 'ERR_USAGE_NO_TERMINAL', hint: 'use --passphrase-file' });
+  await expect(prompter.passphrase('Passphrase', options)).rejects.toThrow(refusal);
+  await expect(prompter.confirm('Sure', options)).rejects.toThrow(refusal);
+});
+
+test('ctrl-C is an interruption, with its own exit status', async () => {
+  const { prompter } = terminal(['\u0003']);
+  await expect(prompter.passphrase('Passphrase', options)).rejects.toThrow(
+    expect.objectContaining({ code: 'ERR_INTERRUPTED', exitStatus: 130 }),
+  );
+});
+
+test.each([
+  ['y\n', true],
+  ['n\n', false],
+  ['\n', false],
+])('a confirmation typed as %j is %s', async (typed, expected) => {
+  expect(await terminal([typed]).prompter.confirm('Sure', options)).toBe(expected);
+});
+
+test('a new passphrase is asked for twice, and refused when the two differ', async () => {
+  const same = terminal(['one\n', 'one\n']);
+  expect((await same.prompter.passphrase('New', { ...options, confirm: true })).reveal()).toBe('one');
+  const other = terminal(['one\n', 'two\n']);
+  await expect(other.prompter.passphrase('New', { ...options, confirm: true })).rejects.toThrow(
+    expect.objectContaining({ code: 'ERR_USAGE' }),
+  );
+});
