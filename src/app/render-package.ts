@@ -85,7 +85,7 @@ export async function renderPackage(realm: Realm, input: RenderPackageInput, wor
   await write(realm, input.out, unsigned, signer, world);
   const size = userDataSize((unsigned.files[0] as { bytes: Uint8Array }).bytes.length);
   const trustDigest = trust['control-plane-https'].signed.digest;
-  return { out: input.out, manifest: unsigned.manifest, trustDigest, size, warnings: warningsOf(onboarding, urlOverride, size) };
+  return { out: input.out, manifest: unsigned.manifest, trustDigest, size, warnings: warningsOf(onboarding, urlOverride) };
 }
 
 async function assertFree({ files }: Realm, out: string): Promise<void> {
@@ -208,12 +208,11 @@ function auditOf(manifest: PackageManifest) {
   return { event: 'package.render', subject: `${cluster}/${role}`, details } as const;
 }
 
-function warningsOf(onboarding: Onboarding, urlOverride: UrlOverride | undefined, size: UserDataSize): readonly string[] {
+function warningsOf(onboarding: Onboarding, urlOverride: UrlOverride | undefined): readonly string[] {
   const { domain } = onboarding.environment;
   const beside = urlsAt(onboarding, 'beside');
   return [
     ...(beside.length > 0 ? [`${beside.join(', ')}: beside the domain of the environment (${domain}), not in it`] : []),
     ...(urlOverride === undefined ? [] : [`${urlOverride.urls.join(', ')}: outside ${domain}; the reason is recorded in the package`]),
-    ...(size.tooLargeFor.length > 0 ? [`user-data has ${size.raw} bytes: too large for ${size.tooLargeFor.join(', ')}`] : []),
   ];
 }

@@ -11,6 +11,7 @@ import { verifySignature } from '../adapters/signatures.ts';
 import type { NewRealm } from '../app/create-realm.ts';
 import { parseRealmRecord } from '../app/realm-record.ts';
 import type { Caller, Realm } from '../app/realm.ts';
+import type { PackageWorld } from '../app/render-package.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
 import type { KeyVault, Progress, Prompter, Store } from '../core/ports.ts';
@@ -46,6 +47,8 @@ export interface Context {
   newRealm(config: RealmConfig, plaintextKeys: boolean): NewRealm;
   /** Opens the realm once. @throws ERR_REALM_NOT_FOUND and what configuration and store throw. */
   realm(): Promise<Realm>;
+  /** What rendering a package needs beyond the realm. */
+  packageWorld(): Promise<PackageWorld>;
   close(): Promise<void>;
 }
 
@@ -99,17 +102,21 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
     newRealm: (config, plaintextKeys) => {
       const directory = named ?? io.cwd();
-      return {
-        ...world,
-        directory,
-        config,
-        createStore: () => openStore(directory, true),
-        openVault: () => vault(directory, plaintextKeys),
-      };
+      const open = { createStore: () => openStore(directory, true), openVault: () => vault(directory, plaintextKeys) };
+      return { ...world, directory, config, ...open };
     },
     realm: () => (opened ??= open()),
+    packageWorld,
     close: async () => store?.close(),
   };
+}
+
+async function packageWorld(): Promise<PackageWorld> {
+  const [{ stageDirectory }, { readTemplate }] = await Promise.all([
+    import('../adapters/staged-directory.ts'),
+    import('../adapters/templates.ts'),
+  ]);
+  return { stageDirectory, trustCheck: await readTemplate('trust-check.sh') };
 }
 
 function callerOf(flags: RealmFlags, env: Record<string, string | undefined>): Caller {

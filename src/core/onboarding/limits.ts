@@ -27,3 +27,9 @@ export function userDataSize(raw: number): UserDataSize {
   const tooLarge = USER_DATA_LIMITS.filter(({ bytes, counts }) => (counts === 'raw' ? raw : base64) > bytes);
   return { raw, base64, tooLargeFor: tooLarge.map(({ target }) => target) };
 }
+
+/** The size in a sentence: which platforms would refuse the text as it is is a note, because nobody said yet where it goes. */
+export function describeSize({ raw, base64, tooLargeFor }: UserDataSize): string {
+  const size = `${raw} bytes, ${base64} in base64`;
+  return tooLargeFor.length === 0 ? size : `${size}; over the limit of ${tooLargeFor.join(', ')} unless compressed (gzip -n9)`;
+}

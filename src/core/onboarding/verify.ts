@@ -12,7 +12,7 @@ import { PURPOSES } from '../trust/purpose.ts';
 import { type CheckRow, Checklist, type Passed, passed, warned } from './checklist.ts';
 import { octal } from './cloud-config.ts';
 import { type Inspection, inspectUserData } from './inspect.ts';
-import { userDataSize } from './limits.ts';
+import { describeSize, userDataSize } from './limits.ts';
 import {
   describePackage,
   LISTED_PATHS,
@@ -111,7 +111,7 @@ function checkMeaning(list: Checklist<PackageCheck>, subject: Subject): void {
     return passed(PURPOSES.map((purpose) => onboarding.trust[purpose].sha256_fingerprint).join(' and '));
   });
   list.run('urls', () => checkUrls(subject));
-  list.run('size', () => checkSize(files));
+  list.run('size', () => passed(describeSize(userDataSize(files['user-data'].length))));
   const trust = list.run('trust-manifests', () => checkTrust(inspection, options));
   if (trust !== undefined) checkTrustMeaning(list, subject, trust);
 }
@@ -168,9 +168,10 @@ function checkFiles(entries: ReadonlyMap<string, PackageEntry>): Passed<Files> {
   const known = new Set<string>([...PACKAGE_PATHS, 'trust']);
   const foreign = [...entries.keys()].find((path) => !known.has(path));
   if (foreign !== undefined) throw malformed(`expected the files of a package only, found ${foreign}`);
-  const odd = PACKAGE_PATHS.find((path) => entries.get(path)?.kind !== 'file');
-  if (odd !== undefined) throw malformed(`${odd}: expected a file, found ${entries.get(odd)?.kind}`);
-  const files = Object.fromEntries(PACKAGE_PATHS.map((path) => [path, (entries.get(path) as PackageEntry).bytes])) as Files;
+  const found = PACKAGE_PATHS.map((path) => ({ path, ...(entries.get(path) as PackageEntry) }));
+  const odd = found.find((entry) => entry.kind !== 'file');
+  if (odd !== undefined) throw malformed(`${odd.path}: expected a file, found ${odd.kind}`);
+  const files = Object.fromEntries(found.map(({ path, bytes }) => [path, bytes])) as Files;
   return { detail: `${PACKAGE_PATHS.length} files and no other`, value: files };
 }
 
@@ -246,12 +247,6 @@ function checkUrls({ inspection, manifest }: Subject): Passed<true> {
   if (outside.length > 0) return warned(`outside ${domain} with a reason: ${outside.join(', ')}: ${manifest.url_override?.reason}`);
   const beside = urlsAt(onboarding, 'beside');
   return beside.length > 0 ? warned(`beside ${domain}, not in it: ${beside.join(', ')}`) : passed(`in ${domain}`);
-}
-
-function checkSize(files: Files): Passed<true> {
-  const { raw, base64, tooLargeFor } = userDataSize(files['user-data'].length);
-  const size = `${raw} bytes, ${base64} in base64`;
-  return tooLargeFor.length === 0 ? passed(size) : warned(`${size}: too large for ${tooLargeFor.join(', ')}`);
 }
 
 function checkTrust(inspection: Inspection, { verifySignature }: VerifyOptions): Passed<PackageTrust> {
