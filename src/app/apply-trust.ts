@@ -37,13 +37,13 @@ export interface AppliedTrust {
  *   refusal the file, the state and the manifests are as they were.
  */
 export async function applyTrust<P extends Purpose>(world: NodeWorld, input: ApplyTrust<P>): Promise<AppliedTrust> {
-  const { purpose, statePath, offers, firstDigest, environment = {} } = input;
+  const { purpose, statePath } = input;
   const state = await readNodeState(world, statePath);
   const known = await readNodeTrust(world, state, purpose, statePath);
   const { clock, verifySignature: verify } = world;
   const moved = (state.purposes[purpose]?.path ?? input.path) !== input.path;
   const healed = known !== undefined && !moved && (await healPem(world, state, input, known.held));
-  const walk = walkTrust({ purpose, offers, known, firstDigest, environment, now: clock.now(), verify });
+  const walk = walkTrust({ ...input, known, now: clock.now(), verify });
   const after = trustAfter(known, walk);
   if (walk.steps.length > 0 || moved) {
     await assertNodeApart(world, state, input, after.held);
@@ -103,11 +103,11 @@ export async function resetTrust<P extends Purpose>(
   world: NodeWorld,
   input: ApplyTrust<P> & { readonly firstDigest: Digest },
 ): Promise<AppliedTrust> {
-  const { purpose, statePath, offers, firstDigest, environment = {} } = input;
+  const { purpose, statePath } = input;
   const state = await readNodeState(world, statePath);
   const floor = state.purposes[purpose]?.floor ?? 0;
   const { clock, verifySignature: verify } = world;
-  const walk = walkTrust({ purpose, offers, known: undefined, firstDigest, environment, now: clock.now(), verify });
+  const walk = walkTrust({ ...input, known: undefined, now: clock.now(), verify });
   const after = trustAfter<P>(undefined, walk);
   const version = after.held.signed.manifest.trust_bundle_version;
   if (version <= floor) {

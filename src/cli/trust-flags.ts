@@ -12,3 +12,15 @@ const VERSION_FLAG = { min: 1, max: 2147483647, helpValue: 'N' } as const;
 
 export const versionFlag = (description: string) => Flags.integer({ ...VERSION_FLAG, description });
 export const requiredVersionFlag = (description: string) => Flags.integer({ ...VERSION_FLAG, description, required: true });
+
+export const stateFlag = {
+  state: Flags.string({ required: true, description: 'state.json of the node; the manifests lie beside it', helpValue: 'FILE' }),
+};
+
+/** For commands that change the trust of a node. */
+export const nodeTrustFlags = {
+  ...purposeFlag,
+  ...stateFlag,
+  path: Flags.string({ required: true, description: 'the PEM file that programs on the node read', helpValue: 'FILE' }),
+  actor: Flags.string({ description: "who does it, for the node's history (default: JOINERY_ACTOR, or the OS user)", helpValue: 'NAME' }),
+};

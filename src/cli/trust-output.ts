@@ -1,4 +1,7 @@
 /** How the results of trust commands look, as data and as text. */
+import type { AppliedTrust } from '../app/apply-trust.ts';
+import type { TrustStatus } from '../app/trust-status.ts';
+import type { MissingLink } from '../core/trust/walk.ts';
 import type { PublishedTrust } from '../app/propose-trust.ts';
 import type { TrustVersionSummary } from '../app/show-trust.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
@@ -101,4 +104,63 @@ export function summaryFields(summary: TrustVersionSummary): string {
     signatures: `${summary.signatures} of ${summary.minSignatures}`,
     reason: summary.reason,
   });
+}
+
+export function appliedData(applied: AppliedTrust): JsonObject {
+  return {
+    purpose: applied.purpose,
+    from_version: applied.from,
+    trust_bundle_version: applied.version,
+    floor: applied.floor,
+    manifest_digest: applied.digest,
+    sha256_fingerprint: applied.fingerprint,
+    expires_at: applied.expiresAt,
+    expired: applied.expired,
+    steps: applied.steps,
+    healed: applied.healed,
+    ...(applied.missing && { missing: { ...applied.missing } }),
+  };
+}
+
+export function appliedText(applied: AppliedTrust): string {
+  return fields({
+    purpose: applied.purpose,
+    version: applied.from === undefined || applied.from === applied.version ? applied.version : `${applied.version} (was ${applied.from})`,
+    floor: applied.floor === applied.version ? undefined : applied.floor,
+    'manifest digest': applied.digest,
+    'PEM sha256': applied.fingerprint,
+    expires: applied.expiresAt,
+    'versions walked': applied.steps,
+  });
+}
+
+export function missingText({ after, version, digest, before }: MissingLink): string {
+  const needed = version === undefined ? 'it replaces none' : `it replaces version ${version} (${digest})`;
+  return `stopped at version ${after}: version ${before} was offered, and ${needed}, which is missing`;
+}
+
+export function statusData(status: TrustStatus): JsonObject {
+  return {
+    purpose: status.purpose,
+    trust_bundle_version: status.version,
+    floor: status.floor,
+    manifest_digest: status.digest,
+    sha256_fingerprint: status.fingerprint,
+    updated_at: status.updatedAt,
+    expires_at: status.expiresAt,
+    path: status.path,
+    problems: status.problems,
+  };
+}
+
+export function statusText(statuses: readonly TrustStatus[]): string {
+  const rows = statuses.map((status) => [
+    status.purpose,
+    status.floor === status.version ? String(status.version) : `${status.version} (floor ${status.floor})`,
+    status.problems.length === 0 ? 'ok' : status.problems.join(', '),
+    status.updatedAt,
+    status.expiresAt,
+    status.fingerprint,
+  ]);
+  return table(['PURPOSE', 'VERSION', 'STATE', 'UPDATED', 'EXPIRES', 'PEM SHA256'], rows);
 }

@@ -40,7 +40,9 @@ describe('publishTrust', () => {
       minSignatures: 1,
       expiresAt: '2027-11-22T10:00:00Z',
     });
-    expect(published.anchors.map(({ change, phase }) => ({ change, phase }))).toEqual(Array(2).fill({ change: 'added', phase: 'active' }));
+    expect(published.anchors.map(({ change, phase }) => ({ change, phase }))).toEqual(
+      [1, 2].map(() => ({ change: 'added', phase: 'active' })),
+    );
     const { manifest } = await showTrust(realm, CPH, 1);
     expect(manifest.sha256_fingerprint).toBe(digestOf(utf8(manifest.bundle_pem)));
     expect(manifest.signers).toHaveLength(2);

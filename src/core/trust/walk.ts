@@ -38,7 +38,7 @@ export interface WalkRequest<P extends Purpose> {
   /** undefined on first contact. */
   readonly known: NodeTrust<P> | undefined;
   /** First trust: the digest of the first manifest, from another channel. */
-  readonly firstDigest: Digest | undefined;
+  readonly firstDigest?: Digest | undefined;
   /** What the node was told of its environment; on first contact this is all that is known. */
   readonly environment?: { readonly environment_name?: string; readonly environment_domain?: string };
   readonly now: Instant;

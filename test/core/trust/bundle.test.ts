@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generatePrivateKey, verifySignature } from '../../../src/adapters/signatures.ts';
 import { isJoineryError, type JoineryError } from '../../../src/core/errors.ts';
