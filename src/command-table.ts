@@ -20,7 +20,9 @@ export const COMMANDS: CommandTable = {
   'token:mint': () => import('./commands/token/mint.ts'),
   'token:verify': () => import('./commands/token/verify.ts'),
   'trust:activate': () => import('./commands/trust/activate.ts'),
+  'trust:apply': () => import('./commands/trust/apply.ts'),
   'trust:list': () => import('./commands/trust/list.ts'),
   'trust:publish': () => import('./commands/trust/publish.ts'),
   'trust:show': () => import('./commands/trust/show.ts'),
+  'trust:status': () => import('./commands/trust/status.ts'),
 };
