@@ -4,6 +4,7 @@ import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { uuidV4 } from '../core/names.ts';
 import { integer, object, parseDocument, string } from '../core/parse.ts';
+import type { Commit } from '../core/ports.ts';
 import { assertRole, clusterOf } from '../core/realm/config.ts';
 import { Secret } from '../core/secret.ts';
 import type { TokenClaims } from '../core/token/claims.ts';
@@ -35,8 +36,18 @@ export interface MintTokenResult {
  * ERR_CLOCK_BEHIND, ERR_TOKEN_KEY_NOT_FOUND and the vault's.
  */
 export async function mintToken(realm: Realm, input: MintTokenInput): Promise<MintTokenResult> {
+  const { result, change } = await prepareToken(realm, input);
+  await commit(realm.store, change);
+  return result;
+}
+
+/** {@link mintToken} up to its commit, for a use case that changes more in the same commit. */
+export async function prepareToken(
+  realm: Realm,
+  input: MintTokenInput,
+): Promise<{ readonly result: MintTokenResult; readonly change: Commit }> {
   const { config, store, clock, random } = realm;
-  checkNames(realm, input);
+  checkMintNames(realm, input);
   const now = clock.now();
   const claims = buildClaims(
     { ...input, environment: config.environment.name, trust: await activeTrust(realm) },
@@ -48,15 +59,18 @@ export async function mintToken(realm: Realm, input: MintTokenInput): Promise<Mi
   parseCompact(text);
   const { algorithm, kid } = signer;
   const key = tokenRecordKey({ format: 'jwt', id: claims.jti });
-  await commit(store, {
-    checks: [{ key, version: 'absent' }],
-    writes: [{ key, value: { schema: 'joinery/token/1', format: 'jwt', algorithm, kid, claims: { ...claims } } }, ...marks],
-    audit: [auditEvent(realm, { event: 'token.mint', subject: claims.jti, details: auditDetails(claims, text, signer) })],
-  });
-  return { token: new Secret(text), claims, algorithm, ...(kid !== undefined && { kid }) };
+  return {
+    result: { token: new Secret(text), claims, algorithm, ...(kid !== undefined && { kid }) },
+    change: {
+      checks: [{ key, version: 'absent' }],
+      writes: [{ key, value: { schema: 'joinery/token/1', format: 'jwt', algorithm, kid, claims: { ...claims } } }, ...marks],
+      audit: [auditEvent(realm, { event: 'token.mint', subject: claims.jti, details: auditDetails(claims, text, signer) })],
+    },
+  };
 }
 
-function checkNames({ config }: Realm, input: MintTokenInput): void {
+/** @throws ERR_CLUSTER_UNKNOWN, ERR_ROLE_UNKNOWN, ERR_TOKEN_ENVIRONMENT */
+export function checkMintNames({ config }: Realm, input: Pick<TokenRequest, 'clusters' | 'role' | 'environment'>): void {
   for (const cluster of input.clusters) assertRole(clusterOf(config, cluster), input.role);
   const { name } = config.environment;
   if (input.environment !== undefined && input.environment !== name) {

@@ -1,11 +1,12 @@
 /** Where the store keeps what it remembers of tokens: registrations, uses, revocations, watermarks, and the clock mark. */
+import type { JsonValue } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { integer, object, optional, parseDocument, type Parsed, type Parser, string } from '../core/parse.ts';
 import type { Store, StoreCheck, StoreWrite } from '../core/ports.ts';
 import type { Instant } from '../core/time.ts';
 import { checkClock } from '../core/token/checks.ts';
 import type { Grant } from '../core/token/grant.ts';
-import type { TokenState } from '../core/token/use.ts';
+import { SAME_REQUEST_GRACE, type TokenState } from '../core/token/use.ts';
 import { parseRealmRecord } from './realm-record.ts';
 
 const CLOCK = 'token/clock';
@@ -15,13 +16,14 @@ const until = optional(integer());
 const revocation = object({ revoked_at: integer(), reason: optional(string({ maxLength: 1024 })), until });
 const watermark = object({ not_before: integer(), until });
 const counter = object({ used: integer(), until });
-const use = object({ node: string({ maxLength: 63 }), role: string({ maxLength: 63 }), used_at: integer(), until });
+/** What the use gave, to be given again to the same request. */
+const result: Parser<JsonValue | undefined> & { readonly optional: true } = { schema: {}, optional: true, read: (value) => value };
+const use = object({ node: string({ maxLength: 63 }), role: string({ maxLength: 63 }), used_at: integer(), until, result });
 const clock = object({ at: integer() });
 
-export type UseCounter = Parsed<typeof counter>;
 export type StoredUse = Parsed<typeof use>;
 
-type TokenName = Pick<Grant, 'format' | 'issuer' | 'id'>;
+export type TokenName = Pick<Grant, 'format' | 'issuer' | 'id'>;
 
 /** The part of a key that names one token; an issuer may hold any character. */
 function nameOf({ format, issuer, id }: TokenName): string {
@@ -32,10 +34,18 @@ export const tokenRecordKey = (token: Pick<TokenName, 'format' | 'id'>): string 
 export const revocationKey = (token: TokenName): string => `token-revoked/${nameOf(token)}`;
 export const counterKey = (token: TokenName): string => `token-use/${nameOf(token)}`;
 export const useKey = (token: TokenName, keyThumbprint: string): string => `${counterKey(token)}/${encodeURIComponent(keyThumbprint)}`;
+
+/** First instant at which nothing about the token can matter any more; absent for a token without end. */
+export function untilOf(grant: Pick<Grant, 'expiresAt'>): { readonly until?: number } {
+  return grant.expiresAt === null ? {} : { until: grant.expiresAt + SAME_REQUEST_GRACE };
+}
+
 export const nodeWatermarkKey = (node: string): string => `token-not-before/${node}`;
 
 export interface ReadState {
   readonly state: TokenState;
+  /** The use by the key that asks, if there is one. */
+  readonly sameUse: StoredUse | undefined;
   /** That what was read has not changed, for the commit that relies on it. */
   readonly checks: readonly StoreCheck[];
 }
@@ -72,7 +82,7 @@ export async function readTokenState(store: Store, grant: Grant, asker: Asker): 
     ...(clockMark !== undefined && { clockMark }),
     ...(same !== undefined && { sameKey: { node: same.node, role: same.role, usedAt: same.used_at as Instant } }),
   };
-  return { state, checks };
+  return { state, sameUse: same, checks };
 }
 
 async function readRealmMark(store: Store): Promise<number | undefined> {

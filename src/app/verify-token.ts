@@ -2,11 +2,13 @@ import type { Clock, VerifyJws } from '../core/ports.ts';
 import { assertRole, clusterOf, DEFAULT_MAX_TOKEN_LIFETIME } from '../core/realm/config.ts';
 import type { Seconds } from '../core/time.ts';
 import type { Expectations } from '../core/token/checks.ts';
+import type { Grant } from '../core/token/grant.ts';
 import type { VerificationKey } from '../core/token/signer.ts';
+import type { UseRequest } from '../core/token/use.ts';
 import { type VerifiedToken, verifyJwt } from '../core/token/verify.ts';
 import type { Realm } from './realm.ts';
 import { issuerOf, maxTokenLifetime, verificationKeys } from './token-keys.ts';
-import { readTokenState } from './token-state.ts';
+import { type ReadState, readTokenState } from './token-state.ts';
 
 export interface VerifyTokenInput extends Omit<Expectations, 'issuer' | 'environment'> {
   readonly token: string;
@@ -14,23 +16,38 @@ export interface VerifyTokenInput extends Omit<Expectations, 'issuer' | 'environ
   readonly extraKeys?: readonly VerificationKey[];
 }
 
+/** A use that is asked for, and where to put what was read to decide about it. */
+export interface IntendedUse {
+  readonly request: UseRequest;
+  onState(read: ReadState): void;
+}
+
 /**
  * Verifies a `jwt` join token against the realm: its keys, its issuer and environment, revocations and uses. Writes nothing.
  * @throws ERR_CLUSTER_UNKNOWN, ERR_ROLE_UNKNOWN for what the caller expects, then the errors of {@link verifyJwt}.
  */
-export async function verifyToken(realm: Realm, input: VerifyTokenInput): Promise<VerifiedToken> {
+export async function verifyToken(realm: Realm, input: VerifyTokenInput, use?: IntendedUse): Promise<VerifiedToken> {
   const { config, store, clock, verifyJws } = realm;
   const { token, extraKeys = [], ...expected } = input;
-  const cluster = clusterOf(config, expected.cluster);
-  if (expected.role !== undefined) assertRole(cluster, expected.role);
+  checkExpected(realm, expected);
   const rules = {
     now: clock.now(),
     maxLifetime: maxTokenLifetime(config),
     keys: [...(await verificationKeys(realm)), ...extraKeys],
     verifyJws,
-    stateOf: async (grant: VerifiedToken['grant']) => (await readTokenState(store, grant, expected)).state,
+    stateOf: async (grant: Grant) => {
+      const read = await readTokenState(store, grant, expected);
+      use?.onState(read);
+      return read.state;
+    },
   };
-  return verifyJwt(token, rules, { ...expected, issuer: issuerOf(config), environment: config.environment.name });
+  return verifyJwt(token, rules, { ...expected, issuer: issuerOf(config), environment: config.environment.name }, use?.request);
+}
+
+/** What a caller expects must be configured, or it is a slip of the caller. @throws ERR_CLUSTER_UNKNOWN, ERR_ROLE_UNKNOWN */
+export function checkExpected({ config }: Realm, expected: Pick<Expectations, 'cluster' | 'role'>): void {
+  const cluster = clusterOf(config, expected.cluster);
+  if (expected.role !== undefined) assertRole(cluster, expected.role);
 }
 
 export interface OfflineVerifyInput extends Expectations {

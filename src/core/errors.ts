@@ -127,6 +127,7 @@ export const ERRORS = {
   ERR_TOKEN_ALGORITHM: unauthenticated('the token is signed with an algorithm that is not accepted'),
   ERR_TOKEN_KEY_UNKNOWN: unauthenticated('the token is signed with an unknown key'),
   ERR_TOKEN_SIGNATURE: unauthenticated('the signature of the token does not hold'),
+  ERR_TOKEN_UNKNOWN: unauthenticated('the token is not one of this realm'),
   ERR_TOKEN_TYPE: refused('the signed text is not a join token'),
   ERR_TOKEN_CLAIMS: refused('the claims of the token are wrong'),
   ERR_TOKEN_ISSUER: refused('the token was issued by another realm'),
