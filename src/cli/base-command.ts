@@ -38,7 +38,7 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
 
   override async run(): Promise<void> {
     const { flags, args } = await this.parse();
-    this.flags = flags as FlagsOf<C>;
+    this.flags = withFalse(flags, { ...this.ctor.baseFlags, ...this.ctor.flags }) as FlagsOf<C>;
     this.args = args as ArgsOf<C>;
     const outcome = await this.execute();
     await this.#present(outcome);
@@ -123,6 +123,12 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
     if (this.#argument('--verbose')) lines.push(...traceOf(error));
     await write(stderr, `${lines.join('\n')}\n`);
   }
+}
+
+/** oclif types a boolean flag that was not given as boolean, and leaves it undefined. */
+function withFalse(flags: object, definitions: Readonly<Record<string, { readonly type: string }>>): object {
+  const booleans = Object.keys(definitions).filter((name) => definitions[name]?.type === 'boolean');
+  return { ...Object.fromEntries(booleans.map((name) => [name, false])), ...flags };
 }
 
 /** Stack and causes of an error, for --verbose. */

@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags';
+import { createCheckpointKey } from '../app/checkpoint-key.ts';
 import { createRealm } from '../app/create-realm.ts';
 import { firstTokenKey } from '../app/token-keys.ts';
 import { prepareTrustSigners } from '../app/trust-signers.ts';
@@ -7,7 +8,7 @@ import { keyFlags, realmFlags } from '../cli/flags.ts';
 import { fields } from '../cli/render/text.ts';
 import { parseRealmConfig } from '../core/realm/config.ts';
 
-const FIRST_KEYS = [prepareTrustSigners, firstTokenKey];
+const FIRST_KEYS = [prepareTrustSigners, firstTokenKey, createCheckpointKey];
 
 export default class Init extends BaseCommand<typeof Init> {
   static override summary = 'Create a realm: its configuration, its state, and its first keys';

@@ -1,7 +1,7 @@
 /**
  * Runs stories: commands in a shell, with the built joinery on the PATH, in a directory of their own, held against what they print.
  *
- *   $ command          run in bash, in the story's directory
+ *   $ command          run in bash, in the story's directory; variables that it exports stay for the commands after it
  *   text               expected on stdout, line by line
  *   2| text            expected on stderr
  *   [exit 4]           expected exit status (0 where there is no such line)
@@ -83,12 +83,22 @@ export function runStory(steps: readonly Step[]): StepResult[] {
   const directory = mkdtempSync(join(tmpdir(), 'joinery-story-'));
   const bin = join(directory, '.bin');
   mkdirSync(bin);
+  writeFileSync(join(bin, 'env'), '');
   writeFileSync(join(bin, 'joinery'), `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'bin/run.js')}" "$@"\n`, { mode: 0o755 });
   const env = { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: directory, JOINERY_ACTOR: 'ops', TZ: 'UTC', LANG: 'C.UTF-8' };
   const results: StepResult[] = [];
   try {
     for (const step of steps) {
-      const child = spawnSync('bash', ['-c', step.command], { cwd: directory, env, encoding: 'utf8', input: '', timeout: 60_000 });
+      const child = spawnSync(
+        'bash',
+        [
+          '-c',
+          `. .bin/env
+${step.command}
+status=$?; export -p > .bin/env; exit $status`,
+        ],
+        { cwd: directory, env, encoding: 'utf8', input: '', timeout: 60_000 },
+      );
       const [stdout, stderr, exit] = [child.stdout, child.stderr, child.status ?? 128];
       const matches =
         exit === step.exit &&
