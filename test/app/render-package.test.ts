@@ -1,14 +1,16 @@
-import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemFiles } from '../../src/adapters/files.ts';
 import { stageDirectory } from '../../src/adapters/staged-directory.ts';
 import { readTemplate } from '../../src/adapters/templates.ts';
 import { activateTrust } from '../../src/app/activate-trust.ts';
+import { applyTrust } from '../../src/app/apply-trust.ts';
 import { inspectPackage } from '../../src/app/inspect-package.ts';
 import { readPackage } from '../../src/app/read-package.ts';
 import { type PackageWorld, renderPackage, type RenderPackageInput } from '../../src/app/render-package.ts';
+import { readActive, type VersionRecord } from '../../src/app/trust-records.ts';
 import { verifyPackage, type VerifyPackageOptions } from '../../src/app/verify-package.ts';
 import { canonicalBytes, type JsonObject } from '../../src/core/canonical-json.ts';
 import { type Digest, digestOf } from '../../src/core/digest.ts';
@@ -18,6 +20,7 @@ import type { CheckRow } from '../../src/core/onboarding/checklist.ts';
 import { jsonFile } from '../../src/core/onboarding/files.ts';
 import { PACKAGE_PATHS, sealPackage } from '../../src/core/onboarding/manifest.ts';
 import { PACKAGE_CHECKS, verifyPackageFiles } from '../../src/core/onboarding/verify.ts';
+import type { Envelope } from '../../src/core/trust/envelope.ts';
 import type { Seconds } from '../../src/core/time.ts';
 import { testCa } from '../fakes/anchors.ts';
 import { SCRIPT } from '../fakes/package-model.ts';
@@ -301,6 +304,8 @@ describe('a package that somebody composed with care', () => {
     const options = { now: realm.clock.now(), verifySignature: realm.verifySignature, knownDigests: [], ignoreModes: false };
     return verifyPackageFiles(entries, options).rows.filter((row) => row.result === 'failed');
   };
+  const withoutMember = (object: JsonObject, name: string) =>
+    Object.fromEntries(Object.entries(object).filter(([member]) => member !== name)) as JsonObject;
   const names = (rows: readonly CheckRow[]) => rows.map((row) => row.check);
 
   it('is refused with another manifest under the old signature', async () => {
@@ -308,6 +313,13 @@ describe('a package that somebody composed with care', () => {
       'contents',
       'signature',
     ]);
+  });
+
+  it('is refused with a manifest that leaves something out, or adds something', async () => {
+    const without = await forged(({ manifest }) => ({ manifest: withoutMember(manifest, 'token') }));
+    expect(rowOf(without, 'contents').detail).toContain('token');
+    const added = await forged(({ manifest }) => ({ manifest: { ...manifest, node: 'n1' } }));
+    expect(rowOf(added, 'contents').detail).toContain('node');
   });
 
   it('is refused when its own signer is not one of the first trust', async () => {
@@ -323,8 +335,10 @@ describe('a package that somebody composed with care', () => {
 
   it('is refused when a trust manifest is passed off as the signature', async () => {
     const { out } = await render();
-    const trust = JSON.parse(await readFile(join(out, 'trust/control-plane-https.manifest.json'), 'utf8')) as { manifest: JsonObject };
-    await writeFile(join(out, 'package.sig.json'), jsonFile(trust.manifest));
+    const trust = JSON.parse(await readFile(join(out, 'trust/control-plane-https.manifest.json'), 'utf8')) as {
+      versions: [{ manifest: JsonObject }];
+    };
+    await writeFile(join(out, 'package.sig.json'), jsonFile(trust.versions[0].manifest));
     expect(rowOf((await verify(out)).rows, 'signature').result).toBe('failed');
   });
 
@@ -417,6 +431,27 @@ describe('shared anchors', () => {
       result: 'warning',
       detail: 'shared on purpose: one lab root',
     });
+  });
+});
+
+describe('a node that was made from a package', () => {
+  it('walks on with trust apply from what the package wrote', async () => {
+    const origin = await copyOf(realm);
+    const nodeDirectory = join(directory, 'node');
+    const { out } = await render({ nodeDirectory }, origin);
+    for (const file of (await inspectPackage(systemFiles, out)).files) {
+      await mkdir(dirname(file.path), { recursive: true });
+      await writeFile(file.path, file.bytes, { mode: file.mode });
+    }
+    await publish(origin, 'control-plane-https', 'web-root', (await testCa('web-root-2')).pem);
+    await activateTrust(origin, { purpose: 'control-plane-https', version: 2 });
+    const { value } = await readActive(origin, 'control-plane-https');
+    const record = value?.record as VersionRecord;
+    const version = { manifest: record.envelope, activation: record.activation as Envelope };
+    const node = { files: systemFiles, clock: origin.clock, verifySignature: origin.verifySignature, actor: 'node' };
+    const paths = { path: join(nodeDirectory, 'trust/control-plane-https.pem'), statePath: join(nodeDirectory, 'trust/state.json') };
+    const applied = await applyTrust(node, { purpose: 'control-plane-https', ...paths, offers: [{ version, what: 'version 2' }] });
+    expect(applied).toMatchObject({ from: 1, version: 2, steps: 1, healed: false });
   });
 });
 

@@ -1,10 +1,11 @@
 /** What a package puts on a node: the model as a list of files with their final path, owner and mode (FORMATS 3). */
 import { canonicalJson, type JsonObject, type JsonValue } from '../canonical-json.ts';
 import { utf8 } from '../encoding.ts';
+import { chainDocument } from '../trust/chain.ts';
 import { type Purpose, PURPOSES } from '../trust/purpose.ts';
 import { environmentOf, renderEnvFile } from './env-file.ts';
 import { nodeFileModes, nodeLayout } from './layout.ts';
-import type { Onboarding, PackageModel } from './model.ts';
+import type { Onboarding, PackageModel, TrustPart } from './model.ts';
 
 /** All files of a package belong to root: nothing that runs on the node as somebody else may change what it trusts. */
 export const NODE_FILE_OWNER = 'root:root';
@@ -36,9 +37,15 @@ export function trustState(onboarding: Onboarding): JsonObject {
       digest: pin.manifest_digest,
       fingerprint: pin.sha256_fingerprint,
       updated_at: onboarding.created_at,
+      path: pin.path,
     };
   };
   return { schema: 'joinery/trust-state/1', purposes: Object.fromEntries(PURPOSES.map((purpose) => [purpose, held(purpose)])) };
+}
+
+/** The chain from which `trust apply` walks on: one version, the first trust. */
+export function manifestFile({ signed }: TrustPart): Uint8Array {
+  return jsonFile(chainDocument([signed]));
 }
 
 /** @param trustCheck the script of `templates/trust-check.sh`. @returns the files, sorted by path. */
@@ -53,7 +60,7 @@ export function nodeFiles(model: PackageModel, trustCheck: Uint8Array): readonly
     file(layout.seedPeers, jsonFile(model.seedPeers)),
     file(layout.trustState, jsonFile(trustState(onboarding))),
     ...PURPOSES.map((purpose) => file(layout.bundles[purpose], utf8(model.trust[purpose].bundlePem))),
-    ...PURPOSES.map((purpose) => file(layout.manifests[purpose], jsonFile(model.trust[purpose].signed))),
+    ...PURPOSES.map((purpose) => file(layout.manifests[purpose], manifestFile(model.trust[purpose]))),
     file(layout.trustCheck, trustCheck),
     ...(token === undefined ? [] : [file(layout.token, utf8(token.reveal()))]),
   ];

@@ -4,20 +4,13 @@ import { decodeUtf8, fromBase64 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import { array, object, oneOf, type Parsed, parseDocument, record, string } from '../parse.ts';
 import { Secret } from '../secret.ts';
+import { parseChain, type TrustVersion } from '../trust/chain.ts';
 import { type Purpose, PURPOSES } from '../trust/purpose.ts';
 import { bootCommands, CLOUD_CONFIG_HEADER, MERGE_HOW, renderCloudConfig, runCommands } from './cloud-config.ts';
 import { environmentOf, parseEnvFile } from './env-file.ts';
 import { NODE_FILE_OWNER, type NodeFile, trustState } from './files.ts';
 import { nodeFileModes, nodeLayout, ONBOARDING_FILE, type NodeLayout } from './layout.ts';
-import {
-  isTokenText,
-  type Onboarding,
-  type PackageModel,
-  parseActivatedTrust,
-  parseOnboarding,
-  parseSeedPeers,
-  type TrustPart,
-} from './model.ts';
+import { isTokenText, type Onboarding, type PackageModel, parseOnboarding, parseSeedPeers, type TrustPart } from './model.ts';
 import { nodePath } from './values.ts';
 
 const WHAT = 'user-data';
@@ -120,7 +113,8 @@ function jsonOf(files: FilesByPath, path: string): JsonValue {
 
 function readTrust(files: FilesByPath, layout: NodeLayout, purpose: Purpose): TrustPart {
   const path = layout.manifests[purpose];
-  const signed = parseActivatedTrust(jsonOf(files, path), path);
+  const [signed, ...more] = parseChain(jsonOf(files, path), path) as readonly [TrustVersion, ...TrustVersion[]];
+  if (more.length > 0) throw malformed(path, 'one version', 'several');
   return { bundlePem: textOf(files, layout.bundles[purpose]), signed };
 }
 

@@ -19,7 +19,7 @@ import type { Envelope } from '../trust/envelope.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import type { Purpose } from '../trust/purpose.ts';
 import { octal } from './cloud-config.ts';
-import { jsonFile, type NodeFile } from './files.ts';
+import { jsonFile, manifestFile, type NodeFile } from './files.ts';
 import type { Onboarding, PackageModel, TrustPin } from './model.ts';
 import { nodePath, nodeUrl } from './values.ts';
 
@@ -84,9 +84,9 @@ export function contentFiles(model: PackageModel, userData: string): readonly Pa
   return [
     packageFile('user-data', utf8(userData)),
     packageFile('trust/control-plane-https.pem', utf8(https.bundlePem)),
-    packageFile('trust/control-plane-https.manifest.json', jsonFile(https.signed)),
+    packageFile('trust/control-plane-https.manifest.json', manifestFile(https)),
     packageFile('trust/node-cert-lifecycle.pem', utf8(nodeCert.bundlePem)),
-    packageFile('trust/node-cert-lifecycle.manifest.json', jsonFile(nodeCert.signed)),
+    packageFile('trust/node-cert-lifecycle.manifest.json', manifestFile(nodeCert)),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { JsonValue } from '../canonical-json.ts';
 import { dnsName, name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, record, refine, string } from '../parse.ts';
 import type { Secret } from '../secret.ts';
-import { envelopeParser } from '../trust/envelope.ts';
+import type { TrustVersion } from '../trust/chain.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import type { Purpose } from '../trust/purpose.ts';
 import { envPrefix, isLabelName, nodePath, nodeUrl, peerAddress } from './values.ts';
@@ -55,15 +55,11 @@ const seedPeers = object({
 /** The document `seed-peers.json`: which members of the cluster a node may talk to first. */
 export type SeedPeers = Parsed<typeof seedPeers>;
 
-const activatedTrust = object({ manifest: envelopeParser, activation: envelopeParser });
-
-/** A signed manifest and the signed statement that it is in force: what leaves the realm of one version. */
-export type ActivatedTrust = Parsed<typeof activatedTrust>;
-
 export interface TrustPart {
   /** The canonical bundle: exactly the bytes that the fingerprint is of. */
   readonly bundlePem: string;
-  readonly signed: ActivatedTrust;
+  /** The signed manifest and the signed statement that it is in force. */
+  readonly signed: TrustVersion;
 }
 
 export interface PackageModel {
@@ -82,11 +78,6 @@ export function parseOnboarding(value: JsonValue, what: string): Onboarding {
 /** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
 export function parseSeedPeers(value: JsonValue, what: string): SeedPeers {
   return parseDocument(seedPeers, value, what, 'ERR_PACKAGE_MALFORMED');
-}
-
-/** @throws ERR_PACKAGE_MALFORMED with every wrong path. */
-export function parseActivatedTrust(value: JsonValue, what: string): ActivatedTrust {
-  return parseDocument(activatedTrust, value, what, 'ERR_PACKAGE_MALFORMED');
 }
 
 /** Printable ASCII without blanks: every token format of FORMATS 1, and nothing that a line or a header could break on. */

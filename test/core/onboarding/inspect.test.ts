@@ -95,6 +95,10 @@ describe('inspect(render(model))', () => {
     expect(renderCloudConfig(await packageModel(), SCRIPT)).toBe(text);
   });
 
+  it('is byte for byte the golden document', async () => {
+    await expect(text).toMatchFileSnapshot('../../golden/cloud-config.txt');
+  });
+
   it('has the keys of cloud-init that it needs and no other', () => {
     const body = JSON.parse(text.slice(CLOUD_CONFIG_HEADER.length)) as Body;
     expect(Object.keys(body)).toEqual(['bootcmd', 'write_files', 'runcmd', 'merge_how']);
@@ -152,6 +156,10 @@ describe('user-data that joinery would not have rendered', () => {
     ['an environment with a key twice', withFile(layout.environment, (content) => content + (content.split('\n')[1] as string))],
     ['another trust state', withFile(layout.trustState, (content) => content.replace('"floor":1', '"floor":0'))],
     ['a manifest of another form', withFile(layout.manifests['node-cert-lifecycle'], () => '{}')],
+    [
+      'a manifest file with two versions',
+      withFile(layout.manifests['node-cert-lifecycle'], (content) => content.replace(/\[(\{"activation".*\})\]/, '[$1,$1]')),
+    ],
     ['seed peers of another form', withFile(layout.seedPeers, () => '[]')],
     [
       'seed peers with a label that is none',
