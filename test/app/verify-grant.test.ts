@@ -11,7 +11,8 @@ import { seconds } from '../../src/core/time.ts';
 import { parseHmacKey } from '../../src/core/token/hmac-key.ts';
 import { auditOf, codeOf, put, tokenRealm } from './token-realm.ts';
 
-const mac = hmacSigner(parseHmacKey('a key shared with OmniRelay', 'key', 1)).sign;
+const signer = hmacSigner(parseHmacKey('a key shared with OmniRelay', 'key', 1));
+const mac = (data: Uint8Array) => signer.sign(data);
 const omnirelay = { mac, issuers: ['omnirelay-bootstrap'] };
 const dialects: readonly SecretDialect[] = [
   { format: 'secure', caFingerprint: fingerprintOf(utf8('ca')) },

@@ -1,4 +1,5 @@
 /** Tokens and their keys as people and programs read them. */
+import type { ListedToken } from '../../app/list-tokens.ts';
 import type { TokenKeyInfo } from '../../app/token-keys.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { formatDuration, formatInstant, type Instant } from '../../core/time.ts';
@@ -56,4 +57,35 @@ export function tokenKeyTable(keys: readonly TokenKeyInfo[]): string {
     key.verifiesUntil === undefined ? '-' : formatInstant(key.verifiesUntil),
   ]);
   return table(['KID', 'ALGORITHM', 'CUSTODY', 'STATE', 'CREATED', 'VERIFIES UNTIL'], rows);
+}
+
+/** A registered token as it stands now. */
+export function grantData({ grant, status, used }: ListedToken): JsonObject {
+  return {
+    id: grant.id,
+    format: grant.format,
+    status,
+    clusters: grant.clusters,
+    role: grant.role,
+    node: grant.node,
+    labels: grant.labels,
+    not_before: formatInstant(grant.notBefore),
+    expires_at: grant.expiresAt === null ? null : formatInstant(grant.expiresAt),
+    used,
+    max_uses: grant.maxUses,
+  };
+}
+
+export function grantTable(tokens: readonly ListedToken[]): string {
+  const rows = tokens.map(({ grant, status, used }) => [
+    grant.id,
+    grant.format,
+    status,
+    grant.clusters.join(','),
+    grant.role,
+    grant.node ?? '-',
+    `${used}/${grant.maxUses ?? '∞'}`,
+    grant.expiresAt === null ? 'never' : formatInstant(grant.expiresAt),
+  ]);
+  return table(['ID', 'FORMAT', 'STATUS', 'CLUSTER', 'ROLE', 'NODE', 'USED', 'UNTIL'], rows);
 }
