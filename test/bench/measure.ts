@@ -21,7 +21,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** Median milliseconds of a whole process, from start to exit. @throws when it does not exit with 0. */
-export function processTime(command: string, argv: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly runs?: number } = {}): number {
+export function processTime(
+  command: string,
+  argv: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly runs?: number } = {},
+): number {
   const times: number[] = [];
   for (let run = 0; run < (options.runs ?? 15); run++) {
     const start = performance.now();

@@ -9,7 +9,12 @@ function print(title: string, rows: readonly Row[]): void {
   const lines = [['', 'measured', 'limit', 'ratio'], ...rows.map((row) => [row.what, row.value, row.limit ?? '', row.ratio ?? ''])];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => (line[column] as string).length)));
   console.log(`\n${title}`);
-  for (const line of lines) console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart((widths[column] as number) + 2))).join(''));
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart((widths[column] as number) + 2)))
+        .join(''),
+    );
 }
 
 const chosen = process.argv.slice(2);

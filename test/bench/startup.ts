@@ -14,7 +14,19 @@ export const startup: Bench = {
     const env = { PATH: process.env['PATH'], HOME: cwd };
     const joinery = (runs: number, ...argv: string[]) => processTime(process.execPath, [start, ...argv], { cwd, env, runs });
     try {
-      joinery(1, 'init', '--environment', 'bench', '--domain', 'bench.example', '--cluster', 'prod', '--roles', 'worker', '--insecure-plaintext-keys');
+      joinery(
+        1,
+        'init',
+        '--environment',
+        'bench',
+        '--domain',
+        'bench.example',
+        '--cluster',
+        'prod',
+        '--roles',
+        'worker',
+        '--insecure-plaintext-keys',
+      );
       const bare = processTime(process.execPath, ['-e', '0'], { env });
       const row = (what: string, ...argv: string[]): Row => {
         const time = joinery(15, ...argv);
