@@ -48,11 +48,11 @@ describe('joinery package', () => {
     expect(result.json().warnings).toEqual(expect.arrayContaining([expect.stringContaining('10.0.0.1')]));
   });
 
-  it('refuses a bad life, an existing place and an unknown role with their exit status', async () => {
+  it('refuses a bad life, an existing place and a bad prefix with their exit status', async () => {
     expect((await render(join(work, 'x'), '--ttl', 'soon')).exit).toBe(2);
     expect((await render(join(work, 'x'), '--ttl', '25h')).exit).toBe(4);
     expect((await render(join(work, 'pkg'))).exit).toBe(5);
-    expect((await render(join(work, 'x'), '--role', 'king')).exit).toBe(4);
+    expect((await render(join(work, 'x'), '--env-prefix', 'lower')).exit).toBe(3);
   });
 
   it('verifies in the realm and alone', async () => {
