@@ -43,14 +43,17 @@ async function activate(realm: Realm, purpose: Purpose, version: number): Promis
   const active = await readActive(realm, purpose);
   const now = realm.clock.now();
   const what = `${purpose} version ${version}`;
-  assertReplaces(active.value?.signed, signed, what);
+  // A version that begins a new chain has no predecessor, whatever is active.
+  const previous = record.reset ? undefined : active.value?.signed;
+  if (record.reset) assertAbove(active.value?.signed, version, what);
+  else assertReplaces(previous, signed, what);
   assertNotExpired(signed.manifest, now, what);
-  if (active.value === undefined) assertSelfSigned(signed, realm.verifySignature, what);
-  else assertSuccessor(active.value.signed, signed, realm.verifySignature, what);
+  if (previous === undefined) assertSelfSigned(signed, realm.verifySignature, what);
+  else assertSuccessor(previous, signed, realm.verifySignature, what);
   await assertApart(realm, purpose, signed.anchors, signed.manifest.shared_anchor_reason);
 
   const signers = await findSigners(realm, purpose);
-  const keys = await openSigners(realm, signers.value, [signed.manifest]);
+  const keys = await openSigners(realm, signers.value, [{ signers: signed.manifest.signers, min_signatures: 1 }]);
   const statement = activationStatement(signed, now, realm.caller.actor.name);
   const activation = await signEnvelope(statement, 'trust-activation+jws', keys);
   readActivation(activation, signed, realm.verifySignature, `activation of ${what}`);
@@ -65,6 +68,12 @@ async function activate(realm: Realm, purpose: Purpose, version: number): Promis
   });
   const { sha256_fingerprint: fingerprint, replaces_version: replaces, expires_at: expiresAt } = signed.manifest;
   return { purpose, version, digest: signed.digest, fingerprint, replaces, activatedAt, expiresAt };
+}
+
+function assertAbove(active: SignedManifest | undefined, version: number, what: string): void {
+  const held = active?.manifest.trust_bundle_version ?? 0;
+  if (version > held) return;
+  throw new JoineryError('ERR_TRUST_NOT_NEWER', `${what}: expected a version above ${held}, which is active, found ${version}`);
 }
 
 /** Only the version that was made to follow the active one may follow it; a version beside the chain stays behind for good. */

@@ -1,5 +1,4 @@
 /** The one way a version of a trust bundle comes to be, for publish, rollback and retire: composed, kept apart, signed, committed. */
-import { parsePem } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import { type AnchorChange, compareAnchors, composeManifest } from '../core/trust/compose.ts';
@@ -7,7 +6,8 @@ import { type Envelope, signEnvelope, type Threshold, validSigners } from '../co
 import { MAX_VERSION, readManifest, type SignedManifest, type TrustManifest } from '../core/trust/manifest.ts';
 import { otherPurpose, type Purpose } from '../core/trust/purpose.ts';
 import { assertSeparate } from '../core/trust/separation.ts';
-import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
+import { readCas } from './ca-records.ts';
 import { commit, type Realm } from './realm.ts';
 import { type TrustEventName, trustEvent } from './trust-audit.ts';
 import { asJson, findLatest, findSigners, latestKey, readActive, readVersion, versionKey, type VersionRecord } from './trust-records.ts';
@@ -24,6 +24,8 @@ export interface Proposal<P extends Purpose> {
   readonly grace?: number | undefined;
   readonly reason?: string | undefined;
   readonly sharedAnchorReason?: string | undefined;
+  /** Begins a new chain instead of replacing the active version, with a number above `above`. */
+  readonly reset?: { readonly above?: number | undefined };
 }
 
 export interface PublishedTrust {
@@ -47,16 +49,17 @@ export async function proposeVersion<P extends Purpose>(realm: Realm, proposal: 
   const { purpose, event } = proposal;
   const now = realm.clock.now();
   const [latest, active, signers] = [await findLatest(realm, purpose), await readActive(realm, purpose), await findSigners(realm, purpose)];
+  const replaced = proposal.reset === undefined ? active.value?.signed : undefined;
   const manifest = composeManifest({
     ...proposal,
-    version: nextVersion(latest.value?.version),
+    version: nextVersion(Math.max(latest.value?.version ?? 0, proposal.reset?.above ?? 0)),
     environment: realm.config.environment,
-    replaces: active.value?.signed,
+    replaces: replaced,
     now,
     signers: currentSigners(signers.value),
     minSignatures: signers.value.min_signatures,
   });
-  const thresholds: Threshold[] = [manifest, ...(active.value ? [active.value.signed.manifest] : [])];
+  const thresholds: Threshold[] = [manifest, ...(replaced ? [replaced.manifest] : [])];
   await assertApart(realm, purpose, proposal.anchors, proposal.sharedAnchorReason);
   const keys = await openSigners(realm, signers.value, thresholds);
   const envelope = await signEnvelope(asJson(manifest), 'trust-bundle+jws', keys);
@@ -65,7 +68,10 @@ export async function proposeVersion<P extends Purpose>(realm: Realm, proposal: 
   await commit(realm.store, {
     checks: [latest.check, active.check, signers.check],
     writes: [
-      { key: versionKey(purpose, manifest.trust_bundle_version), value: asJson(recordOf(manifest, envelope, signed, now)) },
+      {
+        key: versionKey(purpose, manifest.trust_bundle_version),
+        value: asJson(recordOf(manifest, envelope, signed, now, proposal.reset !== undefined)),
+      },
       { key: latestKey(purpose), value: { version: manifest.trust_bundle_version, digest: signed.digest } },
     ],
     audit: [trustEvent(realm, event, signed)],
@@ -73,13 +79,14 @@ export async function proposeVersion<P extends Purpose>(realm: Realm, proposal: 
   return published(realm, active.value?.signed, signed);
 }
 
-function nextVersion(latest = 0): number {
+function nextVersion(latest: number): number {
   if (latest < MAX_VERSION) return latest + 1;
   throw new JoineryError('ERR_TRUST_FAST_FORWARD', `expected a version up to ${MAX_VERSION}, found no number left`);
 }
 
-function recordOf(manifest: TrustManifest, envelope: Envelope, signed: SignedManifest, now: Instant): VersionRecord {
-  return { manifest: asJson(manifest), envelope, digest: signed.digest, published_at: formatInstant(now) };
+function recordOf(manifest: TrustManifest, envelope: Envelope, signed: SignedManifest, now: Instant, reset: boolean): VersionRecord {
+  const record = { manifest: asJson(manifest), envelope, digest: signed.digest, published_at: formatInstant(now) };
+  return reset ? { ...record, reset } : record;
 }
 
 function published(realm: Realm, previous: SignedManifest | undefined, signed: SignedManifest): PublishedTrust {
@@ -112,16 +119,6 @@ export async function assertApart(
   const [latest, active] = [await findLatest(realm, other), await readActive(realm, other)];
   const theirs = [...(active.value?.signed.anchors ?? [])];
   if (latest.value !== undefined) theirs.push(...(await readVersion(realm, other, latest.value.version)).signed.anchors);
-  const crossCertificates = [...(await caCertificates(realm)).values()];
+  const crossCertificates = (await readCas(realm)).map((ca) => ca.certificate);
   assertSeparate({ purpose, anchors }, { purpose: other, anchors: theirs }, reason, realm.verifySignature, crossCertificates);
-}
-
-/** The certificates of the realm's authorities by name. */
-export async function caCertificates(realm: Realm): Promise<ReadonlyMap<string, Certificate>> {
-  const certificates = new Map<string, Certificate>();
-  for (const { key, value } of await realm.store.list('ca/')) {
-    const { certificate_pem: pem } = value as { readonly certificate_pem: string };
-    for (const { der } of parsePem(pem, `state.db, record ${key}`)) certificates.set(key.slice('ca/'.length), parseCertificate(der, key));
-  }
-  return certificates;
 }

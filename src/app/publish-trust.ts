@@ -1,11 +1,10 @@
 /** Publishes the next version of a trust bundle from authorities of the realm and from PEM texts. */
 import { JoineryError } from '../core/errors.ts';
-import { nearest } from '../core/names.ts';
 import { canonicalBundle, type PemText } from '../core/trust/bundle.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
-import { toPem } from '../core/encoding.ts';
-import { caCertificates, type PublishedTrust, proposeVersion } from './propose-trust.ts';
+import { readCa } from './ca-records.ts';
+import { type PublishedTrust, proposeVersion } from './propose-trust.ts';
 import type { Realm } from './realm.ts';
 import { auditingRefusal } from './trust-audit.ts';
 
@@ -39,24 +38,15 @@ export async function publishTrust<P extends Purpose>(realm: Realm, input: Publi
   });
 }
 
-async function readAnchors(realm: Realm, { cas, pems }: PublishTrust): Promise<readonly Certificate[]> {
-  const known = await caCertificates(realm);
-  const texts = [...cas.map((name) => ({ text: caPem(known, name), what: `--ca ${name}` })), ...pems];
+/** The anchors that were asked for. @throws see {@link publishTrust} */
+export async function readAnchors(realm: Realm, { cas, pems }: Pick<PublishTrust, 'cas' | 'pems'>): Promise<readonly Certificate[]> {
+  const texts: PemText[] = [];
+  for (const name of cas) texts.push({ text: (await readCa(realm, name, '--ca')).record.certificate_pem, what: `--ca ${name}` });
+  texts.push(...pems);
   if (texts.length === 0) {
     throw new JoineryError('ERR_USAGE', 'expected at least one anchor, found neither --ca nor --pem', {
       hint: 'name an authority of the realm with --ca, or a PEM file with --pem',
     });
   }
   return canonicalBundle(texts, realm.verifySignature).anchors;
-}
-
-function caPem(known: ReadonlyMap<string, Certificate>, name: string): string {
-  const certificate = known.get(name);
-  if (certificate !== undefined) return toPem('CERTIFICATE', certificate.der);
-  const names = [...known.keys()];
-  const candidate = nearest(name, names);
-  throw new JoineryError('ERR_CA_NOT_FOUND', `--ca: expected ${names.join(' or ') || 'an authority (there is none)'}, found ${name}`, {
-    hint: candidate === undefined ? 'joinery ca create makes one' : `did you mean ${candidate}?`,
-    details: { ca: name, known: names },
-  });
 }

@@ -1,6 +1,7 @@
 /** Looks at the trust history of a realm: every version, one version, and the active one as others carry it. */
 import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
+import { jwkThumbprint } from '../core/jwk.ts';
 import { type Envelope, validSigners } from '../core/trust/envelope.ts';
 import { chainDocument } from '../core/trust/chain.ts';
 import { type AnchorChange, compareAnchors } from '../core/trust/compose.ts';
@@ -8,7 +9,7 @@ import type { SignedManifest, TrustManifest } from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import { isExpired } from '../core/trust/transition.ts';
 import type { Realm } from './realm.ts';
-import { readActive, readVersion, readVersions, type StoredVersion } from './trust-records.ts';
+import { readActive, readVersion, readVersions, type StoredVersion, type VersionRecord } from './trust-records.ts';
 
 /** `abandoned` was published, never activated, and cannot be any more. */
 export type VersionState = 'published' | 'active' | 'superseded' | 'abandoned';
@@ -43,7 +44,7 @@ function summaryOf(realm: Realm, { signed, record }: StoredVersion, active: Sign
   return {
     purpose: manifest.purpose,
     version: manifest.trust_bundle_version,
-    state: stateOf(signed, record.activation, active),
+    state: stateOf(signed, record, active),
     digest,
     fingerprint: manifest.sha256_fingerprint,
     replaces: manifest.replaces_version,
@@ -59,10 +60,12 @@ function summaryOf(realm: Realm, { signed, record }: StoredVersion, active: Sign
   };
 }
 
-function stateOf(signed: SignedManifest, activation: Envelope | undefined, active: SignedManifest | undefined): VersionState {
+function stateOf(signed: SignedManifest, record: VersionRecord, active: SignedManifest | undefined): VersionState {
   if (signed.digest === active?.digest) return 'active';
-  if (activation !== undefined) return 'superseded';
-  return signed.manifest.replaces_digest === active?.digest ? 'published' : 'abandoned';
+  if (record.activation !== undefined) return 'superseded';
+  const { trust_bundle_version: version, replaces_digest: replaces } = signed.manifest;
+  const follows = record.reset ? version > (active?.manifest.trust_bundle_version ?? 0) : replaces === active?.digest;
+  return follows ? 'published' : 'abandoned';
 }
 
 export interface ShownTrust {
@@ -89,6 +92,30 @@ function assertActive<P extends Purpose>(active: StoredVersion<P> | undefined, p
   throw new JoineryError('ERR_TRUST_NOT_ACTIVATED', `${purpose}: expected an active trust bundle version, found none`, {
     hint: `joinery trust publish --purpose ${purpose}, then joinery trust activate`,
   });
+}
+
+export interface TrustDifference {
+  readonly from: TrustVersionSummary;
+  readonly to: TrustVersionSummary;
+  readonly changes: readonly AnchorChange[];
+  /** Thumbprints of signers that came, and that went. */
+  readonly signersAdded: readonly string[];
+  readonly signersRemoved: readonly string[];
+}
+
+/** What lies between two versions. @throws ERR_TRUST_NOT_FOUND */
+export async function diffTrust(realm: Realm, purpose: Purpose, from: number, to: number): Promise<TrustDifference> {
+  const active = (await readActive(realm, purpose)).value?.signed;
+  const [before, after] = [await readVersion(realm, purpose, from), await readVersion(realm, purpose, to)];
+  const kids = ({ signed }: StoredVersion) => signed.manifest.signers.map((jwk) => jwkThumbprint(jwk));
+  const [old, fresh] = [kids(before), kids(after)];
+  return {
+    from: summaryOf(realm, before, active),
+    to: summaryOf(realm, after, active),
+    changes: compareAnchors(before.signed, after.signed),
+    signersAdded: fresh.filter((kid) => !old.includes(kid)),
+    signersRemoved: old.filter((kid) => !fresh.includes(kid)),
+  };
 }
 
 /** The active version as packages, servers and tokens carry it. */

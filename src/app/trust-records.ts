@@ -3,8 +3,8 @@ import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
 import type { Digest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { publicJwkParser } from '../core/jwk.ts';
-import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../core/parse.ts';
-import { KEY_TYPES, type StoreCheck } from '../core/ports.ts';
+import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../core/parse.ts';
+import { KEY_TYPES, type StoreCheck, type StoreEntry } from '../core/ports.ts';
 import { envelopeParser } from '../core/trust/envelope.ts';
 import {
   digestText,
@@ -28,6 +28,8 @@ const versionRecord = object({
   published_at: instantText(),
   activation: optional(envelopeParser),
   activated_at: optional(instantText()),
+  /** True for a version that begins a new chain beside an active one. */
+  reset: optional(boolean()),
 });
 
 const reference = object({ version: versionNumber(), digest: digestText() });
@@ -124,9 +126,12 @@ export async function readActive<P extends Purpose>(realm: Realm, purpose: P): P
 
 /** All versions of a purpose, in order. */
 export async function readVersions<P extends Purpose>(realm: Realm, purpose: P): Promise<readonly StoredVersion<P>[]> {
-  const latest = await findLatest(realm, purpose);
+  const prefix = `trust/${purpose}/v/`;
   const versions: StoredVersion<P>[] = [];
-  for (let version = 1; version <= (latest.value?.version ?? 0); version++) versions.push(await readVersion(realm, purpose, version));
+  for (let page = await realm.store.list(prefix); page.length > 0;) {
+    for (const { key } of page) versions.push(await readVersion(realm, purpose, Number(key.slice(prefix.length))));
+    page = await realm.store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
+  }
   return versions;
 }
 

@@ -67,7 +67,10 @@ export function currentSigners(record: SignersRecord): readonly PublicJwk[] {
  * are on other machines, all that are here; what is missing they sign for.
  */
 export async function openSigners(realm: Realm, record: SignersRecord, thresholds: readonly Threshold[]): Promise<readonly SigningKey[]> {
-  const here = record.signers.filter((signer) => signer.key !== undefined);
+  // A former key signs only where the current ones are too few: it may have been revoked because it leaked.
+  const here = record.signers
+    .filter((signer) => signer.key !== undefined)
+    .toSorted((a, b) => Number(a.status === 'former') - Number(b.status === 'former'));
   const chosen = new Map<string, KeyReference>();
   for (const { signers, min_signatures } of thresholds) {
     const wanted = new Set(signers.map((jwk) => jwkThumbprint(jwk)));

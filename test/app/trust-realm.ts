@@ -43,7 +43,7 @@ export async function trustRealm(
     caller: { actor: { name: 'alice', verified: false }, correlationId: 'test-1' },
   };
   const { writes, audit } = await prepareTrustSigners(realm);
-  const records = Object.entries(cas).map(([name, ca]) => ({ key: `ca/${name}`, value: { name, certificate_pem: ca.pem } }));
+  const records = Object.entries(cas).map(([name, ca]) => ({ key: `ca/${name}`, value: { name, certificate_pem: ca.pem, created_at: 0 } }));
   await commit(realm.store, { checks: [], writes: [...writes, ...records], audit });
   return realm;
 }

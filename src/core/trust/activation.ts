@@ -25,7 +25,8 @@ export function activationStatement(signed: SignedManifest, time: Instant, actor
 }
 
 /**
- * Checks that the statement is about this manifest and signed by the manifest's own threshold.
+ * Checks that the statement is about this manifest and signed by one of its signers. One is enough: the content had the
+ * threshold's consent already; the activation says only that it is in force.
  * @throws ERR_TRUST_NOT_ACTIVATED when it is about another, and what {@link openEnvelope} and {@link assertThreshold} throw.
  */
 export function readActivation(value: JsonValue, signed: SignedManifest, verify: VerifySignature, what: string): Activation {
@@ -41,6 +42,6 @@ export function readActivation(value: JsonValue, signed: SignedManifest, verify:
       },
     );
   }
-  assertThreshold(opened, signed.manifest, verify, what, `the signers of version ${version}`);
+  assertThreshold(opened, { signers: signed.manifest.signers, min_signatures: 1 }, verify, what, `the signers of version ${version}`);
   return statement;
 }
