@@ -14,7 +14,7 @@ import type { Caller, Realm } from '../app/realm.ts';
 import type { PackageWorld } from '../app/render-package.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
-import type { KeyVault, Progress, Prompter, Store } from '../core/ports.ts';
+import type { KeyVault, Progress, Prompter, Store, StoreEngine } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import type { HmacKey } from '../core/token/hmac-key.ts';
 import type { TokenSigner } from '../core/token/signer.ts';
@@ -47,6 +47,11 @@ export interface Context {
   newRealm(config: RealmConfig, plaintextKeys: boolean): NewRealm;
   /** Opens the realm once. @throws ERR_REALM_NOT_FOUND and what configuration and store throw. */
   realm(): Promise<Realm>;
+  /** Where the realm lies, without opening its state. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
+  location(): Promise<{ readonly directory: string; readonly config: RealmConfig }>;
+  /** The configuration in a directory: that of a backup. */
+  configIn(directory: string): Promise<RealmConfig>;
+  storeEngine(): Promise<StoreEngine>;
   /** What rendering a package needs beyond the realm. */
   packageWorld(): Promise<PackageWorld>;
   close(): Promise<void>;
@@ -86,9 +91,9 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     store = await openSqliteStore({ path: join(directory, STATE_FILE), create });
     return store;
   };
+  const location = () => locate(named, io.cwd());
   const open = async (): Promise<Realm> => {
-    const { findConfig, loadConfig } = await import('../adapters/config-file.ts');
-    const { directory, config } = await (named === undefined ? findConfig(io.cwd()) : loadConfig(named));
+    const { directory, config } = await location();
     const state = await openStore(directory, false);
     const record = parseRealmRecord((await state.get('realm'))?.value);
     return { ...world, directory, config, store: state, vault: await vault(directory, record.plaintext_keys) };
@@ -106,9 +111,22 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
       return { ...world, directory, config, ...open };
     },
     realm: () => (opened ??= open()),
+    location,
+    configIn: async (directory) => (await locate(directory, '')).config,
+    storeEngine,
     packageWorld,
     close: async () => store?.close(),
   };
+}
+
+async function locate(named: string | undefined, cwd: string): ReturnType<Context['location']> {
+  const { findConfig, loadConfig } = await import('../adapters/config-file.ts');
+  return named === undefined ? findConfig(cwd) : loadConfig(named);
+}
+
+async function storeEngine(): Promise<StoreEngine> {
+  const { sqliteEngine } = await import('../adapters/sqlite-store.ts');
+  return sqliteEngine();
 }
 
 async function packageWorld(): Promise<PackageWorld> {

@@ -1,0 +1,53 @@
+import * as Flags from '@oclif/core/flags';
+import { verifyAudit } from '../../app/verify-audit.ts';
+import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
+import { realmFlags } from '../../cli/flags.ts';
+import { fields } from '../../cli/render/text.ts';
+import { decodeUtf8 } from '../../core/encoding.ts';
+import type { Files } from '../../core/ports.ts';
+
+const MAX_FILE = 16_384;
+
+export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
+  static override summary = 'Verify the audit log against its signed checkpoints';
+  static override description =
+    'Finds an edited, removed, moved or cut record up to the last checkpoint, and names the first bad record or the interval that holds the ' +
+    'change. Records behind the last checkpoint are not covered. Only --key and --checkpoint, kept outside the realm, find a log that was ' +
+    'rewritten whole by somebody who has the realm and its online key.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --key audit.vkey --checkpoint stick/checkpoint-2026-11-22.txt',
+  ];
+  static override flags = {
+    key: Flags.string({ description: 'verifier key from outside the realm: its text, or a file with it', helpValue: 'KEY|FILE' }),
+    checkpoint: Flags.string({
+      description: 'checkpoint from outside the realm',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'FILE',
+    }),
+    ...realmFlags,
+  };
+
+  protected async execute(): Promise<Outcome> {
+    const { key, checkpoint: files = [] } = this.flags;
+    const realm = await this.context.realm();
+    const checkpoints = [];
+    for (const source of files) checkpoints.push({ source, note: await readText(realm.files, source) });
+    const verifierKey = key === undefined || key.includes('+') ? key : await readText(realm.files, key);
+    const found = await verifyAudit(realm, { checkpoints, ...(verifierKey !== undefined && { verifierKey }) });
+    if (found.checkpoints === 0) this.warning('no checkpoint covers the log: sign one with joinery audit checkpoint');
+    const text = fields({
+      records: found.size,
+      covered: found.covered === 0 ? 'none' : `0 to ${found.covered - 1}, by ${found.checkpoints} checkpoint(s)`,
+      'not covered': found.tail === 0 ? 'none' : `${found.tail} at the end`,
+      root: found.root,
+      key: `${found.verifierKey} (${found.keySource === 'given' ? 'given' : "the realm's own record"})`,
+    });
+    return { data: { ...found }, text: `${this.paint('green', 'the audit log is whole')}\n${text}` };
+  }
+}
+
+async function readText(files: Files, path: string): Promise<string> {
+  return decodeUtf8(await files.read(path, MAX_FILE), path);
+}
