@@ -7,7 +7,8 @@ import { bootCommands, octal, runCommands } from '../../core/onboarding/cloud-co
 import type { Inspection } from '../../core/onboarding/inspect.ts';
 import { describeSize } from '../../core/onboarding/limits.ts';
 import { grantOfPackage } from '../../core/onboarding/token.ts';
-import { formatInstant } from '../../core/time.ts';
+import { formatInstant, type Instant } from '../../core/time.ts';
+import type { Grant } from '../../core/token/grant.ts';
 import { PURPOSES } from '../../core/trust/purpose.ts';
 import { fields, type Style, table } from './text.ts';
 
@@ -62,10 +63,14 @@ export function inspectionData({ model, files }: Inspection): JsonObject {
   };
 }
 
+/** A `jwt` token always ends and always counts its uses. */
+function describeGrant({ id, maxUses, expiresAt }: Grant): string {
+  return `${id}, ${maxUses === 1 ? 'one use' : `${maxUses} uses`}, until ${formatInstant(expiresAt as Instant)} (not verified)`;
+}
+
 export function inspectionText({ model, files }: Inspection): string {
   const { onboarding } = model;
   const grant = grantOfPackage(model);
-  const uses = grant?.maxUses === 1 ? 'one use' : `${grant?.maxUses} uses`;
   const facts = fields({
     environment: `${onboarding.environment.name} (${onboarding.environment.domain})`,
     cluster: onboarding.cluster,
@@ -74,10 +79,7 @@ export function inspectionText({ model, files }: Inspection): string {
     'join URLs': onboarding.join_urls.join(' '),
     'seed peers': model.seedPeers.peers.length,
     made: onboarding.created_at,
-    token:
-      grant === undefined
-        ? 'none'
-        : `${grant.id}, ${uses}${grant.expiresAt === null ? '' : `, until ${formatInstant(grant.expiresAt)}`} (not verified)`,
+    token: grant === undefined ? 'none' : describeGrant(grant),
   });
   const trust = PURPOSES.map((purpose) => {
     const { version, sha256_fingerprint, manifest_digest } = onboarding.trust[purpose];
