@@ -2,6 +2,7 @@
 import { digestOf, equalSecret } from '../core/digest.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
+import type { Clock } from '../core/ports.ts';
 import { type Accepted, checkGrant, type Expectations, uncheckedOf } from '../core/token/checks.ts';
 import { detectFormat } from '../core/token/format.ts';
 import type { Grant, TokenFormat } from '../core/token/grant.ts';
@@ -9,6 +10,7 @@ import { parseK3s } from '../core/token/k3s.ts';
 import { parseKubeadm } from '../core/token/kubeadm.ts';
 import { grantOfOmnirelay, type Mac, openOmnirelay } from '../core/token/omnirelay.ts';
 import { idOfSecret, parseSecure } from '../core/token/secure.ts';
+import { UNUSED } from '../core/token/use.ts';
 import { LAST_INSTANT, type Seconds } from '../core/time.ts';
 import type { Realm } from './realm.ts';
 import { maxTokenLifetime } from './token-keys.ts';
@@ -40,6 +42,21 @@ export async function verifyGrant(realm: Realm, input: VerifyGrantInput, use?: I
   return decide(realm, grant, input, use);
 }
 
+export interface OfflineOmnirelayInput extends Expectations {
+  readonly token: string;
+  readonly omnirelay: NonNullable<VerifyGrantInput['omnirelay']>;
+  readonly maxLifetime: Seconds;
+}
+
+/** Verifies an `omnirelay` token from the shared key alone; uses and revocation stay unchecked. @throws as {@link verifyGrant} */
+export async function verifyOmnirelayOffline(clock: Clock, input: OfflineOmnirelayInput): Promise<VerifiedGrant> {
+  const { maxLifetime } = input;
+  const grant = await openSigned(input);
+  const expected = { ...input, cluster: input.cluster.toLowerCase() };
+  const decision = checkGrant(grant, expected, UNUSED, { now: clock.now(), maxLifetime });
+  return { grant, decision, unchecked: [...uncheckedOf(grant, { ...expected, issuer: grant.issuer }), 'uses', 'revocation'] };
+}
+
 async function decide(realm: Realm, grant: Grant, input: VerifyGrantInput, use: IntendedUse | undefined): Promise<VerifiedGrant> {
   const { store, clock, config } = realm;
   const cluster = grant.format === 'omnirelay' ? input.cluster.toLowerCase() : input.cluster;
@@ -59,10 +76,10 @@ async function decide(realm: Realm, grant: Grant, input: VerifyGrantInput, use: 
   return { grant, decision, unchecked: uncheckedOf(grant, { ...expected, issuer: grant.issuer }) };
 }
 
-async function openSigned({ token, omnirelay }: VerifyGrantInput): Promise<Grant> {
+async function openSigned({ token, omnirelay }: Pick<VerifyGrantInput, 'token' | 'omnirelay'>): Promise<Grant> {
   if (omnirelay === undefined) {
     throw new JoineryError('ERR_TOKEN_KEY_UNKNOWN', 'omnirelay token: expected its signing key, found none given', {
-      hint: 'name the key that is shared with OmniRelay: --omnirelay-key-file',
+      hint: 'name the key that is shared with OmniRelay: --hmac-key-file',
     });
   }
   const grant = grantOfOmnirelay(await openOmnirelay(token, omnirelay.mac));

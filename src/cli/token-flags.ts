@@ -57,13 +57,17 @@ export async function readVerifyKeys(files: Reads, flags: VerifyKeyFiles): Promi
   return hmacKeyFile === undefined ? [] : [{ algorithm: 'HS256', secret: await readHmacKey(files, hmacKeyFile) }];
 }
 
-export async function readHmacKey(files: Reads, path: string): Promise<HmacKey> {
-  return parseHmacKey(await readText(files, path, MAX_KEY_BYTES), nameOfInput(path));
+export async function readHmacKey(files: Reads, path: string, minimum?: number): Promise<HmacKey> {
+  return parseHmacKey(await readText(files, path, MAX_KEY_BYTES), nameOfInput(path), minimum);
+}
+
+export function readKeyText(files: Reads, path: string): Promise<string> {
+  return readText(files, path, MAX_KEY_BYTES);
 }
 
 /** The token in a file, without the newline that editors and shells add. */
-export async function readToken(files: Reads, path: string): Promise<string> {
-  return (await readText(files, path, MAX_TOKEN_FILE_BYTES)).replace(/\r?\n$/, '');
+export async function readToken(files: Reads, path: string, maxBytes = MAX_TOKEN_FILE_BYTES): Promise<string> {
+  return (await readText(files, path, maxBytes)).replace(/\r?\n$/, '');
 }
 
 /** @param value an RFC 7638 thumbprint, or a file with a public key. @returns the thumbprint. */

@@ -4,7 +4,7 @@ import { hmacSigner } from '../../src/adapters/hmac-key.ts';
 import { consumeToken } from '../../src/app/consume-token.ts';
 import { type MintSecretTokenInput, mintSecretToken, type SecretDialect } from '../../src/app/mint-secret-token.ts';
 import { mintToken } from '../../src/app/mint-token.ts';
-import { idOf, verifyGrant, type VerifyGrantInput } from '../../src/app/verify-grant.ts';
+import { idOf, verifyGrant, type VerifyGrantInput, verifyOmnirelayOffline } from '../../src/app/verify-grant.ts';
 import { digestOf, fingerprintOf } from '../../src/core/digest.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 import { seconds } from '../../src/core/time.ts';
@@ -107,6 +107,10 @@ test('an omnirelay token needs the shared key and one of the accepted issuers, a
   expect(await verify()).toBe('ERR_TOKEN_KEY_UNKNOWN');
   expect(await verify(omnirelay)).toBe('ERR_TOKEN_ISSUER');
   expect(await verify({ mac, issuers: ['omnirelay-bootstrap', 'omnirelay-cli'] })).toBe('ok');
+  const offline = { token: token.reveal(), cluster: 'Prod', omnirelay: { mac, issuers: ['omnirelay-cli'] }, maxLifetime: seconds(3600) };
+  expect((await verifyOmnirelayOffline(realm.clock, offline)).unchecked).toEqual(['role', 'uses', 'revocation']);
+  expect(await codeOf(verifyOmnirelayOffline(realm.clock, { ...offline, omnirelay }))).toBe('ERR_TOKEN_ISSUER');
+  expect(await codeOf(verifyOmnirelayOffline(realm.clock, { ...offline, maxLifetime: seconds(3599) }))).toBe('ERR_TOKEN_LIFETIME');
 });
 
 test('a k3s token is known by the hash of its password, or by its bootstrap id', () => {

@@ -4,7 +4,7 @@ import type { TokenKeyInfo } from '../../app/token-keys.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { formatDuration, formatInstant, type Instant } from '../../core/time.ts';
 import type { TokenClaims } from '../../core/token/claims.ts';
-import { grantOfClaims } from '../../core/token/grant.ts';
+import { type Grant, grantOfClaims } from '../../core/token/grant.ts';
 import { fields, table } from './text.ts';
 
 export interface SignedBy {
@@ -88,4 +88,24 @@ export function grantTable(tokens: readonly ListedToken[]): string {
     grant.expiresAt === null ? 'never' : formatInstant(grant.expiresAt),
   ]);
   return table(['ID', 'FORMAT', 'STATUS', 'CLUSTER', 'ROLE', 'NODE', 'USED', 'UNTIL'], rows);
+}
+
+/** What a token of a dialect other than `jwt` grants, and the pin that goes beside it. */
+export function mintedData(grant: Grant, pin?: string): JsonObject {
+  const { format, id, issuer, clusters, role, node, labels, maxUses, expiresAt } = grant;
+  const end = expiresAt === null ? null : formatInstant(expiresAt);
+  return { id, format, issuer, clusters, role, node, labels, max_uses: maxUses, expires_at: end, ...(pin !== undefined && { pin }) };
+}
+
+export function mintedFields(grant: Grant, pin?: string): string {
+  return fields({
+    id: grant.id,
+    format: grant.format,
+    cluster: grant.clusters.join(', '),
+    role: grant.role,
+    node: grant.node,
+    'valid until': grant.expiresAt === null ? 'revoked' : formatInstant(grant.expiresAt),
+    uses: grant.maxUses ?? 'unlimited',
+    'CA key pin': pin,
+  });
 }

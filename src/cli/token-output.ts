@@ -1,0 +1,46 @@
+/** Where a new token goes: into a new file of mode 0600, or to stdout when somebody says so. */
+import * as Flags from '@oclif/core/flags';
+import type { JsonObject } from '../core/canonical-json.ts';
+import { utf8 } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
+import type { Files } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Outcome } from './base-command.ts';
+
+export const tokenOutputFlags = {
+  out: Flags.string({ char: 'o', description: 'new file for the token, mode 0600', helpValue: 'FILE' }),
+  reveal: Flags.boolean({ description: 'print the token to stdout', default: false }),
+};
+
+export interface TokenOutput {
+  readonly out?: string | undefined;
+  readonly reveal: boolean;
+}
+
+/**
+ * Before anything is minted: a token that cannot be delivered must not exist.
+ * @throws ERR_USAGE when the token has nowhere to go, ERR_FILE_EXISTS
+ */
+export async function checkTokenOutput(files: Files, { out, reveal }: TokenOutput): Promise<void> {
+  if (out === '-' || (out === undefined && !reveal)) {
+    throw new JoineryError('ERR_USAGE', '--out: expected a file for the token, or --reveal, found neither', {
+      hint: 'write it to a file of mode 0600 with --out FILE; --reveal prints it, where a log may keep it',
+    });
+  }
+  if (out === undefined || (await files.stat(out)) === undefined) return;
+  throw new JoineryError('ERR_FILE_EXISTS', `${out}: expected a new file for the token, found one that exists`, {
+    hint: 'choose another name',
+  });
+}
+
+/** @param about what to print of the token when it goes into a file. */
+export async function deliverToken(
+  files: Files,
+  { out, reveal }: TokenOutput,
+  minted: { readonly token: Secret; readonly data: JsonObject; readonly about: string },
+): Promise<Outcome> {
+  const token = minted.token.reveal();
+  if (out !== undefined) await files.create(out, utf8(`${token}\n`), 0o600);
+  const data = { ...minted.data, ...(out !== undefined && { file: out }), ...(reveal && { token }) };
+  return { data, text: reveal ? token : `${minted.about}\nwrote ${String(out)}` };
+}
