@@ -22,7 +22,7 @@ export type PackageRealm = Realm & {
   readonly vault: ReturnType<typeof fakeKeyVault>;
 };
 
-export const YEAR = parseDuration('1y') as Seconds;
+const YEAR = parseDuration('1y') as Seconds;
 
 const CLUSTERS = [
   {

@@ -1,12 +1,12 @@
 /** How much user-data a platform takes, from the vendors' documentation, counted as each counts it. */
-export interface UserDataLimit {
+interface UserDataLimit {
   readonly target: string;
   readonly bytes: number;
   /** What is counted: the text itself, or its base64. */
   readonly counts: 'raw' | 'base64';
 }
 
-export const USER_DATA_LIMITS: readonly UserDataLimit[] = [
+const USER_DATA_LIMITS: readonly UserDataLimit[] = [
   { target: 'ec2', bytes: 16384, counts: 'raw' },
   { target: 'openstack', bytes: 65535, counts: 'base64' },
   { target: 'azure', bytes: 65535, counts: 'raw' },

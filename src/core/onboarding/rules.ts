@@ -9,7 +9,7 @@ import type { Onboarding, PackageModel } from './model.ts';
 import { hostOfUrl } from './values.ts';
 
 /** Longest life in seconds of a token that lies in user-data, where copies of it survive (24 h). */
-export const MAX_PACKAGE_TOKEN_LIFETIME = 86400;
+const MAX_PACKAGE_TOKEN_LIFETIME = 86400;
 
 /** Where a URL's host stands to the environment's domain: in it, under its parent (`boot.example.internal` beside `control.example.internal`), or elsewhere. */
 export type UrlPlace = 'inside' | 'beside' | 'outside';
@@ -24,7 +24,7 @@ export function placeOfUrl(url: string, domain: string): UrlPlace {
 }
 
 /** Every URL of the package, once. */
-export function urlsOf(onboarding: Pick<Onboarding, 'api_url' | 'join_urls'>): readonly string[] {
+function urlsOf(onboarding: Pick<Onboarding, 'api_url' | 'join_urls'>): readonly string[] {
   return [...new Set([onboarding.api_url, ...onboarding.join_urls])];
 }
 

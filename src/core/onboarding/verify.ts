@@ -65,7 +65,7 @@ export const PACKAGE_CHECKS = [
   'first-trust',
   'signature',
 ] as const;
-export type PackageCheck = (typeof PACKAGE_CHECKS)[number];
+type PackageCheck = (typeof PACKAGE_CHECKS)[number];
 
 export interface PackageVerification {
   readonly rows: readonly CheckRow[];
