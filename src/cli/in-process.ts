@@ -12,6 +12,7 @@ interface Envelope {
 
 /**
  * @param argv the words of the command and its flags, without `--json`.
+ * @param cwd where it runs: paths in argv are relative to it.
  * @returns the `data` of its envelope.
  * @throws the command's own error.
  */
@@ -25,7 +26,13 @@ export async function runInProcess(config: Config, argv: readonly string[], cwd:
   }) as unknown as NodeJS.WriteStream;
   const { run } = await import('@oclif/core/run');
   const io = { ...currentIo(), stdout, cwd: () => cwd, setExitStatus: () => undefined };
-  await withIo(io, () => run([...argv, '--json'], { ...config.options, plugins: config.plugins }) as Promise<void>);
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    await withIo(io, () => run([...argv, '--json'], { ...config.options, plugins: config.plugins }) as Promise<void>);
+  } finally {
+    process.chdir(before);
+  }
   const envelope = JSON.parse(chunks.join('')) as Envelope;
   if (envelope.error !== undefined) {
     const { code, message, hint } = envelope.error;
