@@ -60,7 +60,7 @@ export async function packageRealm(options: { readonly withoutTrust?: true } = {
   };
   const [signers, tokenKey] = [await prepareTrustSigners(realm), await firstTokenKey(realm, { algorithm: 'EdDSA' })];
   const record = { schema: 'joinery/realm/1', realm_id: 'r', created_at: realm.clock.now(), plaintext_keys: false };
-  const cas = await Promise.all(['web-root', 'node-root'].map(async (name) => ({ name, certificate_pem: (await testCa(name)).pem })));
+  const cas = await Promise.all(['web-root', 'node-root'].map(async (name) => caRecord(name, (await testCa(name)).pem)));
   const writes = [
     { key: 'realm', value: record },
     ...cas.map((ca) => ({ key: `ca/${ca.name}`, value: ca })),
@@ -70,6 +70,10 @@ export async function packageRealm(options: { readonly withoutTrust?: true } = {
   await commit(realm.store, { checks: [], writes, audit: [...signers.audit, ...tokenKey.audit] });
   if (options.withoutTrust === undefined) await activateBoth(realm);
   return realm;
+}
+
+function caRecord(name: string, pem: string) {
+  return { name, certificate_pem: pem, created_at: fakeClock().now() };
 }
 
 async function activateBoth(realm: Realm): Promise<void> {
