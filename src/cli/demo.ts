@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemRandom } from '../adapters/random.ts';
 import { toHex } from '../core/encoding.ts';
+import { assertInternal } from '../core/errors.ts';
 
 export interface DemoStep {
   readonly title: string;
@@ -12,16 +13,19 @@ export interface DemoStep {
   summary(data: Readonly<Record<string, unknown>>): string;
 }
 
-const REALM = ['--realm', 'realm'];
-const KEYS = [...REALM, '--passphrase-file', 'offline.pass', '--online-passphrase-file', 'online.pass'];
+/** A member of a result. A step that names one that is not there is a bug, and a test runs them all. */
+function field(data: Readonly<Record<string, unknown>>, name: string): string {
+  const value = data[name];
+  assertInternal(typeof value === 'string' || typeof value === 'number', `the result has no member ${name}`);
+  return String(value);
+}
 
-const field = (data: Readonly<Record<string, unknown>>, name: string): string => String(data[name] ?? '');
 const short = (value: string): string => `${value.slice(0, 16)}\u2026`;
 
 function authority(title: string, name: string, ...more: string[]): DemoStep {
   return {
     title,
-    argv: ['ca', 'create', name, ...more, ...KEYS],
+    argv: ['ca', 'create', name, ...more],
     summary: (data) => `${field(data, 'subject')}, fingerprint ${short(field(data, 'fingerprint'))}`,
   };
 }
@@ -30,13 +34,13 @@ function published(purpose: string, ca: string): DemoStep[] {
   return [
     {
       title: `Publish the trust bundle for ${purpose}`,
-      argv: ['trust', 'publish', '--purpose', purpose, '--ca', ca, ...KEYS],
+      argv: ['trust', 'publish', '--purpose', purpose, '--ca', ca],
       summary: (data) => `version ${field(data, 'trust_bundle_version')}, sha256 ${short(field(data, 'sha256_fingerprint'))}`,
     },
     {
       title: 'Activate it',
-      argv: ['trust', 'activate', '--purpose', purpose, '--version', '1', ...KEYS],
-      summary: (data) => `manifest digest ${short(field(data, 'digest'))}: what a first node pins`,
+      argv: ['trust', 'activate', '--purpose', purpose, '--version', '1'],
+      summary: (data) => `manifest digest ${short(field(data, 'manifest_digest'))}: what a first node pins`,
     },
   ];
 }
@@ -54,7 +58,6 @@ export const DEMO_STEPS: readonly DemoStep[] = [
       'prod',
       '--roles',
       'worker,control-plane',
-      ...KEYS,
     ],
     summary: (data) => `environment ${field(data, 'environment')}, keys encrypted under two passphrases`,
   },
@@ -65,12 +68,12 @@ export const DEMO_STEPS: readonly DemoStep[] = [
   ...published('node-cert-lifecycle', 'node-root'),
   {
     title: 'Mint a join token for one node',
-    argv: ['token', 'mint', '--cluster', 'prod', '--role', 'worker', '--node', 'n1', '--ttl', '15m', '--out', 'n1.jwt', ...KEYS],
-    summary: (data) => `token ${field(data, 'jti')}, single use, 15 minutes`,
+    argv: ['token', 'mint', '--cluster', 'prod', '--role', 'worker', '--node', 'n1', '--ttl', '15m', '--out', 'n1.jwt'],
+    summary: (data) => `token ${field(data, 'id')}, single use, 15 minutes`,
   },
   {
     title: 'Verify it as a server would',
-    argv: ['token', 'verify', '--token-file', 'n1.jwt', '--cluster', 'prod', '--node', 'n1', ...REALM],
+    argv: ['token', 'verify', '--token-file', 'n1.jwt', '--cluster', 'prod', '--node', 'n1'],
     summary: () => 'signature, audience, time, role, node and uses hold',
   },
   {
@@ -86,7 +89,6 @@ export const DEMO_STEPS: readonly DemoStep[] = [
       'https://boot.control.example.internal:9443',
       '--out',
       'pkg',
-      ...KEYS,
     ],
     summary: () => 'user-data with both trust bundles, a fresh token and the checks that the node runs',
   },
@@ -97,21 +99,36 @@ export const DEMO_STEPS: readonly DemoStep[] = [
   },
   {
     title: 'Sign a checkpoint of the audit log',
-    argv: ['audit', 'checkpoint', ...KEYS],
+    argv: ['audit', 'checkpoint'],
     summary: () => 'whoever keeps it can prove later that nothing was changed or removed',
   },
   {
     title: 'Verify the audit log',
-    argv: ['audit', 'verify', ...REALM],
-    summary: (data) => `${field(data, 'records')} records, none changed, none missing`,
+    argv: ['audit', 'verify'],
+    summary: (data) => `${field(data, 'size')} records, none changed, none missing`,
   },
 ];
 
-/** A temporary directory with two random passphrases in files. */
-export async function demoDirectory(): Promise<{ readonly directory: string; remove(): Promise<void> }> {
-  const directory = await mkdtemp(join(tmpdir(), 'joinery-demo-'));
-  for (const name of ['offline.pass', 'online.pass']) {
-    await writeFile(join(directory, name), `${toHex(systemRandom.bytes(16))}\n`, { mode: 0o600, flag: 'wx' });
-  }
-  return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
+export interface DemoPlace {
+  readonly directory: string;
+  /** What every command of the demo finds in its environment. */
+  readonly variables: Readonly<Record<string, string>>;
+  remove(): Promise<void>;
 }
+
+/** A temporary directory with two random passphrases, in files for a person and in variables for the commands. */
+export async function demoPlace(): Promise<DemoPlace> {
+  const directory = await mkdtemp(join(tmpdir(), 'joinery-demo-'));
+  const passphrase = async (name: string): Promise<string> => {
+    const value = toHex(systemRandom.bytes(16));
+    await writeFile(join(directory, name), `${value}\n`, { mode: 0o600, flag: 'wx' });
+    return value;
+  };
+  const [offline, online] = [await passphrase('offline.pass'), await passphrase('online.pass')];
+  const variables = { JOINERY_REALM: 'realm', JOINERY_PASSPHRASE: offline, JOINERY_ONLINE_PASSPHRASE: online };
+  return { directory, variables, remove: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** How a person gives the commands of the demo what {@link DemoPlace.variables} gives them. */
+export const DEMO_EXPORT =
+  'export JOINERY_REALM=realm JOINERY_PASSPHRASE="$(cat offline.pass)" JOINERY_ONLINE_PASSPHRASE="$(cat online.pass)"';

@@ -13,10 +13,16 @@ interface Envelope {
 /**
  * @param argv the words of the command and its flags, without `--json`.
  * @param cwd where it runs: paths in argv are relative to it.
+ * @param variables added to its environment.
  * @returns the `data` of its envelope.
  * @throws the command's own error.
  */
-export async function runInProcess(config: Config, argv: readonly string[], cwd: string): Promise<Readonly<Record<string, unknown>>> {
+export async function runInProcess(
+  config: Config,
+  argv: readonly string[],
+  cwd: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, unknown>>> {
   const chunks: string[] = [];
   const stdout = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -25,7 +31,7 @@ export async function runInProcess(config: Config, argv: readonly string[], cwd:
     },
   }) as unknown as NodeJS.WriteStream;
   const { run } = await import('@oclif/core/run');
-  const io = { ...currentIo(), stdout, cwd: () => cwd, setExitStatus: () => undefined };
+  const io = { ...currentIo(), stdout, env: { ...currentIo().env, ...variables }, cwd: () => cwd, setExitStatus: () => undefined };
   const before = process.cwd();
   process.chdir(cwd);
   try {

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand, type Outcome } from '../cli/base-command.ts';
-import { DEMO_STEPS, demoDirectory } from '../cli/demo.ts';
+import { DEMO_EXPORT, DEMO_STEPS, demoPlace } from '../cli/demo.ts';
 import { runInProcess } from '../cli/in-process.ts';
 import { printable } from '../cli/render/text.ts';
 
@@ -14,11 +14,14 @@ export default class Demo extends BaseCommand<typeof Demo> {
   };
 
   protected async execute(): Promise<Outcome> {
-    const demo = await demoDirectory();
+    const demo = await demoPlace();
     const shown: { command: string; result: string }[] = [];
     try {
+      if (!this.flags.json) await this.line(`${this.paint('dim', `$ ${DEMO_EXPORT}`)}\n`);
       for (const step of DEMO_STEPS) {
-        const data = await this.context.progress.step(step.title, () => runInProcess(this.config, [...step.argv], demo.directory));
+        const data = await this.context.progress.step(step.title, () =>
+          runInProcess(this.config, step.argv, demo.directory, demo.variables),
+        );
         const result = { command: `joinery ${step.argv.join(' ')}`, result: step.summary(data) };
         shown.push(result);
         if (!this.flags.json) await this.#show(step.title, result);
@@ -40,7 +43,7 @@ export default class Demo extends BaseCommand<typeof Demo> {
     const kept =
       directory === undefined
         ? 'The directory is gone again; joinery demo --keep leaves it.'
-        : `It is all in ${directory}; passphrases are in the two .pass files.`;
+        : `It is all in ${directory}; the passphrases are in offline.pass and online.pass.`;
     return `${this.paint('bold', 'A bare node can now be told whom to trust, and prove who it is.')}\nNo network was used. ${kept}`;
   }
 }
