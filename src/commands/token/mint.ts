@@ -24,7 +24,7 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     'not-before': Flags.string({ description: 'time from which it is valid (default: now)', helpValue: 'TIME' }),
     'max-uses': Flags.string({ description: 'how many nodes may use it; unlimited, for a secret', default: '1', helpValue: 'N' }),
     node: Flags.string({ description: 'the one node that may use it', helpValue: 'NAME' }),
-    'allow-reentry': Flags.boolean({ description: 'the node may join again under a new key', dependsOn: ['node'], default: false }),
+    'allow-reentry': Flags.boolean({ description: 'the node may join again under a new key', dependsOn: ['node'] }),
     'bind-key': Flags.string({
       description: 'the one key that may use it: file with the public key, or RFC 7638 thumbprint',
       helpValue: 'FILE|THUMBPRINT',

@@ -39,7 +39,6 @@ export default class TokenVerify extends BaseCommand<typeof TokenVerify> {
     }),
     'signature-only': Flags.boolean({
       description: 'verify only the signature, of any JWS',
-      default: false,
       helpGroup: 'SIGNATURE',
       exclusive: ['cluster', 'role', 'node', 'bind-key', 'issuer', 'environment'],
     }),
