@@ -273,7 +273,7 @@ describe('lintCertificate', () => {
 
 describe('host names', () => {
   it('knows DNS names', () => {
-    for (const good of ['a', 'a.example', 'xn--bcher-kva.example', '_srv.a.example', 'A.Example', '3com.com'])
+    for (const good of ['a', 'a.example', 'xn--bcher-kva.example', 'A.Example', '3com.com'])
       expect(isCertificateDnsName(good)).toBe(true);
     for (const bad of [
       '',
@@ -289,8 +289,7 @@ describe('host names', () => {
       'ä',
       `${'a'.repeat(64)}.b`,
       `${'a.'.repeat(130)}b`,
-      '10.0.0.1',
-      '1',
+      '_srv.a',
     ]) {
       expect(isCertificateDnsName(bad)).toBe(false);
     }
@@ -317,6 +316,8 @@ describe('host names', () => {
       ['*.example.com', 'host'],
       ['*.example.com', '*.example.com'],
       ['a..b', 'a..b'],
+      ['10.0.0.1', '10.0.0.1'],
+      ['_a.example', '_a.example'],
     ] as const) {
       expect(coversHost(presented, host)).toBe(false);
     }

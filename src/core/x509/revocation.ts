@@ -1,0 +1,110 @@
+/** Whether certificates of a path are revoked (RFC 5280 section 6.3), by complete lists of their issuers. */
+import { equalBytes } from '../encoding.ts';
+import type { VerifySignature } from '../ports.ts';
+import { formatInstant, type Instant } from '../time.ts';
+import { type Certificate, isSignedBy } from './certificate.ts';
+import type { RevocationList } from './crl.ts';
+import { type GeneralName, generalNameText } from './general-names.ts';
+import { equalNames } from './names.ts';
+import type { PlacedFinding } from './path-validation.ts';
+
+export interface RevocationContext {
+  readonly crls: readonly RevocationList[];
+  readonly at: Instant;
+  /** A certificate without a good list is refused. */
+  readonly required: boolean;
+  readonly verifySignature: VerifySignature;
+  /** Who may have signed a list; the certificates of the path come first. */
+  readonly candidates: readonly Certificate[];
+  /** True when a signer that is not in the path has a path of its own. */
+  isTrusted(signer: Certificate): boolean;
+}
+
+/** RFC 5280 section 5.3.1. */
+const REASONS = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'certificateHold',
+  'unused',
+  'removeFromCRL',
+  'privilegeWithdrawn',
+  'aACompromise',
+];
+
+/** @param path from the leaf to the anchor, which is not checked. */
+export function revocationViolation(path: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
+  // From the anchor down, so that a revoked authority is named before what it issued.
+  for (let index = path.length - 2; index >= 0; index--) {
+    const certificate = path[index] as Certificate;
+    const finding = statusOf(certificate, path, context);
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
+}
+
+function statusOf(certificate: Certificate, path: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
+  let why = 'expected a revocation list of its issuer, found none';
+  let good = false;
+  for (const crl of context.crls.filter((list) => equalNames(list.issuer, certificate.issuer))) {
+    const fault = listFault(crl, certificate, path, context);
+    if (fault !== undefined) {
+      why = `expected a good revocation list of its issuer, found one that is not: ${fault}`;
+      continue;
+    }
+    const entry = crl.revoked.get(certificate.serialNumber);
+    if (entry !== undefined) {
+      const reason = REASONS[entry.reason ?? 0] ?? `reason ${entry.reason}`;
+      return {
+        fault: 'revoked',
+        reason: `expected a certificate that is not revoked, found it revoked at ${formatInstant(entry.at)} (${reason})`,
+        certificate,
+      };
+    }
+    good = true;
+  }
+  return good || !context.required ? undefined : { fault: 'revocation-unknown', reason: why, certificate };
+}
+
+/** Why a list cannot speak about a certificate. */
+function listFault(
+  crl: RevocationList,
+  certificate: Certificate,
+  path: readonly Certificate[],
+  context: RevocationContext,
+): string | undefined {
+  if (crl.unusable !== undefined) return crl.unusable;
+  if (context.at < crl.thisUpdate || context.at > crl.nextUpdate)
+    return `it is for ${formatInstant(crl.thisUpdate)} to ${formatInstant(crl.nextUpdate)}`;
+  if (!covers(crl, certificate)) return 'it is for other certificates of that issuer';
+  return hasSigner(crl, path, context) ? undefined : 'no trusted key that may sign lists has signed it';
+}
+
+/** RFC 5280 section 6.3.3 (b). */
+function covers({ issuingDistributionPoint: point }: RevocationList, { extensions }: Certificate): boolean {
+  if (point === undefined) return true;
+  const authority = extensions.basicConstraints?.cA === true;
+  if ((point.onlyUserCerts && authority) || (point.onlyCACerts && !authority)) return false;
+  const { fullName } = point;
+  if (fullName === undefined) return true;
+  const names = (extensions.cRLDistributionPoints ?? []).filter((entry) => !entry.partial).flatMap((entry) => entry.fullName);
+  return fullName.some((name) => names.some((other) => sameName(name, other)));
+}
+
+function sameName(a: GeneralName, b: GeneralName): boolean {
+  if (a.kind === 'directory' && b.kind === 'directory') return equalNames(a.name, b.name);
+  return a.kind === b.kind && generalNameText(a) === generalNameText(b);
+}
+
+function hasSigner(crl: RevocationList, path: readonly Certificate[], context: RevocationContext): boolean {
+  const wanted = crl.authorityKeyIdentifier?.keyIdentifier;
+  return context.candidates.some((signer) => {
+    const { subjectKeyIdentifier, keyUsage } = signer.extensions;
+    if (!equalNames(signer.subject, crl.issuer) || keyUsage?.has('cRLSign') === false) return false;
+    if (wanted !== undefined && subjectKeyIdentifier !== undefined && !equalBytes(wanted, subjectKeyIdentifier)) return false;
+    return isSignedBy(crl, signer.spki, context.verifySignature) && (path.includes(signer) || context.isTrusted(signer));
+  });
+}
