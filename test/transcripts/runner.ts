@@ -78,8 +78,8 @@ const withoutBlankLines = (text: string): string =>
     .map((line) => `${line.trimEnd()}\n`)
     .join('');
 
-/** Runs the steps one after the other in a new directory and removes it. Stops after the first step that differs. */
-export function runStory(steps: readonly Step[]): StepResult[] {
+/** Runs the steps one after the other in a new directory and removes it. Stops after the first step that differs, unless told to go on. */
+export function runStory(steps: readonly Step[], toTheEnd = false): StepResult[] {
   const directory = mkdtempSync(join(tmpdir(), 'joinery-story-'));
   const bin = join(directory, '.bin');
   mkdirSync(bin);
@@ -105,7 +105,7 @@ status=$?; export -p > .bin/env; exit $status`,
         patternOf(step.stdout).test(withoutBlankLines(stdout)) &&
         patternOf(step.stderr).test(withoutBlankLines(stderr));
       results.push({ step, stdout, stderr, exit, matches });
-      if (!matches) break;
+      if (!matches && !toTheEnd) break;
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
