@@ -80,7 +80,7 @@ test('a directory in its place, an oversized text and a billion laughs are coded
   await expect(parseYaml('x'.repeat(1024 * 1024 + 1), 'f')).rejects.toThrow(coded('ERR_INPUT_TOO_LARGE'));
   const laughs = [
     'a: &a [x, x, x, x, x, x, x, x, x, x]',
-    ...[...'bcdefg'].map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]},`.repeat(10)}]`),
+    ...'bcdefg'.split('').map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]},`.repeat(10)}]`),
   ].join('\n');
   await expect(parseYaml(laughs, 'f')).rejects.toThrow(coded('ERR_CONFIG_MALFORMED'));
 });

@@ -42,7 +42,7 @@ test('misuse is an internal error', () => {
 test('a secret prints as [redacted] in every way, and reveals itself only when asked', () => {
   const secret = new Secret('hunter2');
   expect(
-    [String(secret), `${secret.toString()}`, JSON.stringify({ secret }), inspect(secret), inspect({ secret }, { showHidden: true })].join(),
+    [String(secret), secret.toString(), JSON.stringify({ secret }), inspect(secret), inspect({ secret }, { showHidden: true })].join(),
   ).not.toContain('hunter2');
   expect(inspect(secret)).toBe('[redacted]');
   expect(secret.reveal()).toBe('hunter2');
