@@ -40,17 +40,18 @@ export function revocationViolation(path: readonly Certificate[], context: Revoc
   // From the anchor down, so that a revoked authority is named before what it issued.
   for (let index = path.length - 2; index >= 0; index--) {
     const certificate = path[index] as Certificate;
-    const finding = statusOf(certificate, path, context);
+    // Only what stands above a certificate, and was judged already, can vouch for it.
+    const finding = statusOf(certificate, path.slice(index + 1), context);
     if (finding !== undefined) return finding;
   }
   return undefined;
 }
 
-function statusOf(certificate: Certificate, path: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
+function statusOf(certificate: Certificate, above: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
   let why = 'expected a revocation list of its issuer, found none';
   let good = false;
   for (const crl of context.crls.filter((list) => equalNames(list.issuer, certificate.issuer))) {
-    const fault = listFault(crl, certificate, path, context);
+    const fault = listFault(crl, certificate, above, context);
     if (fault !== undefined) {
       why = `expected a good revocation list of its issuer, found one that is not: ${fault}`;
       continue;
@@ -73,14 +74,14 @@ function statusOf(certificate: Certificate, path: readonly Certificate[], contex
 function listFault(
   crl: RevocationList,
   certificate: Certificate,
-  path: readonly Certificate[],
+  above: readonly Certificate[],
   context: RevocationContext,
 ): string | undefined {
   if (crl.unusable !== undefined) return crl.unusable;
   if (context.at < crl.thisUpdate || context.at > crl.nextUpdate)
     return `it is for ${formatInstant(crl.thisUpdate)} to ${formatInstant(crl.nextUpdate)}`;
   if (!covers(crl, certificate)) return 'it is for other certificates of that issuer';
-  return hasSigner(crl, path, context) ? undefined : 'no trusted key that may sign lists has signed it';
+  return hasSigner(crl, above, context) ? undefined : 'no trusted key that may sign lists has signed it';
 }
 
 /** RFC 5280 section 6.3.3 (b). */
@@ -99,12 +100,12 @@ function sameName(a: GeneralName, b: GeneralName): boolean {
   return a.kind === b.kind && generalNameText(a) === generalNameText(b);
 }
 
-function hasSigner(crl: RevocationList, path: readonly Certificate[], context: RevocationContext): boolean {
+function hasSigner(crl: RevocationList, above: readonly Certificate[], context: RevocationContext): boolean {
   const wanted = crl.authorityKeyIdentifier?.keyIdentifier;
   return context.candidates.some((signer) => {
     const { subjectKeyIdentifier, keyUsage } = signer.extensions;
     if (!equalNames(signer.subject, crl.issuer) || keyUsage?.has('cRLSign') === false) return false;
     if (wanted !== undefined && subjectKeyIdentifier !== undefined && !equalBytes(wanted, subjectKeyIdentifier)) return false;
-    return isSignedBy(crl, signer.spki, context.verifySignature) && (path.includes(signer) || context.isTrusted(signer));
+    return isSignedBy(crl, signer.spki, context.verifySignature) && (above.includes(signer) || context.isTrusted(signer));
   });
 }

@@ -273,8 +273,7 @@ describe('lintCertificate', () => {
 
 describe('host names', () => {
   it('knows DNS names', () => {
-    for (const good of ['a', 'a.example', 'xn--bcher-kva.example', 'A.Example', '3com.com'])
-      expect(isCertificateDnsName(good)).toBe(true);
+    for (const good of ['a', 'a.example', 'xn--bcher-kva.example', 'A.Example', '3com.com']) expect(isCertificateDnsName(good)).toBe(true);
     for (const bad of [
       '',
       '.',
@@ -295,7 +294,7 @@ describe('host names', () => {
     }
     expect([isWildcardName('*.a.b'), isWildcardName('*.b'), isWildcardName('*.*.b'), isWildcardName('a*.b.c')]).toEqual([
       true,
-      false,
+      true,
       false,
       false,
     ]);

@@ -337,6 +337,12 @@ describe('purpose', () => {
   });
 });
 
+describe('policy', () => {
+  it('is asked for on demand', () => {
+    expect(verdict(leaf, [sub], [root], { policies: { requireExplicitPolicy: true } })).toBe('policy');
+  });
+});
+
 describe('identity', () => {
   const end = make({
     name: 'node.common.example',
