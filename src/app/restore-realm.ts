@@ -3,7 +3,7 @@
  * restore is refused from then on. Revocations after the backup are lost with it; the result says since when.
  */
 import { JoineryError } from '../core/errors.ts';
-import type { Files, Store, StoreEngine } from '../core/ports.ts';
+import type { Files, Store, StoreEngine, Versioned } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import { BACKUP_MANIFEST, type BackupFile, backupFile, type BackupManifest, parseBackupManifest } from '../core/realm/backup.ts';
 import { formatInstant, type Instant, parseInstant, plus } from '../core/time.ts';
@@ -114,6 +114,8 @@ async function adopt(world: World, engine: StoreEngine, { to, config }: RestoreI
 async function raiseWatermark(speaker: World & Pick<Realm, 'config'>, store: Store, manifest: BackupManifest): Promise<Instant> {
   const entry = await store.get('realm');
   const record = parseRealmRecord(entry?.value);
+  // The record was read, so the entry is there.
+  const { version } = entry as Versioned;
   // One second later than now: a token of this very second may be spent already.
   const now = plus(speaker.clock.now(), 1);
   const tokenNotBefore = Math.max(now, record.token_not_before ?? 0) as Instant;
@@ -124,7 +126,7 @@ async function raiseWatermark(speaker: World & Pick<Realm, 'config'>, store: Sto
     token_not_before: formatInstant(tokenNotBefore),
   };
   await commit(store, {
-    checks: [{ key: 'realm', version: entry?.version ?? 'absent' }],
+    checks: [{ key: 'realm', version }],
     writes: [{ key: 'realm', value: { ...value } }],
     audit: [auditEvent(speaker, { event: 'realm.restore', subject: record.realm_id, details })],
   });
