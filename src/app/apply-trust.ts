@@ -115,7 +115,7 @@ export async function resetTrust<P extends Purpose>(
       'ERR_TRUST_ROLLBACK',
       `${purpose}: expected a version above ${floor}, which was trusted once, found ${version}`,
       {
-        hint: `the operator publishes with a higher number: joinery trust reset --above ${floor}`,
+        hint: `the operator publishes with a higher number: joinery trust publish --new-chain --above ${floor}`,
         details: { floor, version },
       },
     );

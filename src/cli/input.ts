@@ -1,5 +1,6 @@
 /** Input files of commands; `-` is stdin. */
-import { concat } from '../core/encoding.ts';
+import { type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
+import { concat, decodeUtf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { Files } from '../core/ports.ts';
 import { currentIo } from './io.ts';
@@ -24,4 +25,13 @@ async function readStdin(maxBytes: number): Promise<Uint8Array> {
 /** How a path is named in messages. */
 export function nameOfInput(path: string): string {
   return path === '-' ? 'stdin' : path;
+}
+
+/** Documents that people pass around. */
+const MAX_JSON = 8 * 1024 * 1024;
+
+/** Strict JSON from a file or stdin, with its name for messages. @throws ERR_JSON_MALFORMED, ERR_ENCODING_MALFORMED and what reading throws */
+export async function readJson(files: Pick<Files, 'read'>, path: string): Promise<{ readonly value: JsonValue; readonly what: string }> {
+  const what = nameOfInput(path);
+  return { what, value: parseStrictJson(decodeUtf8(await readInput(files, path, MAX_JSON), what), what) };
 }

@@ -24,3 +24,10 @@ export const nodeTrustFlags = {
   path: Flags.string({ required: true, description: 'the PEM file that programs on the node read', helpValue: 'FILE' }),
   actor: Flags.string({ description: "who does it, for the node's history (default: JOINERY_ACTOR, or the OS user)", helpValue: 'NAME' }),
 };
+
+export const keyTypeFlag = Flags.option({
+  options: ['ed25519', 'p256', 'p384'] as const,
+  description: 'type of the key (default: ed25519)',
+})();
+
+export const minSignaturesFlag = Flags.integer({ min: 1, max: 16, description: 'signatures that the next version needs', helpValue: 'N' });

@@ -4,6 +4,10 @@ import type { TrustStatus } from '../app/trust-status.ts';
 import type { MissingLink } from '../core/trust/walk.ts';
 import type { PublishedTrust } from '../app/propose-trust.ts';
 import type { TrustVersionSummary } from '../app/show-trust.ts';
+import type { SignedProposal } from '../app/cosign-trust.ts';
+import type { TrustSigners } from '../app/trust-keys.ts';
+import type { HistoryVersion } from '../core/trust/history-html.ts';
+import type { Outcome } from './base-command.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import type { AnchorChange } from '../core/trust/compose.ts';
 import { fields, table } from './render/text.ts';
@@ -135,8 +139,11 @@ export function appliedText(applied: AppliedTrust): string {
 }
 
 export function missingText({ after, version, digest, before }: MissingLink): string {
-  const needed = version === undefined ? 'it replaces none' : `it replaces version ${version} (${digest})`;
-  return `stopped at version ${after}: version ${before} was offered, and ${needed}, which is missing`;
+  const why =
+    version === undefined
+      ? 'begins a new chain: accept it with joinery trust reset and its digest from the operator'
+      : `replaces version ${version} (${digest}), which is missing`;
+  return `stopped at version ${after}: version ${before}, which was offered, ${why}`;
 }
 
 export function statusData(status: TrustStatus): JsonObject {
@@ -163,4 +170,51 @@ export function statusText(statuses: readonly TrustStatus[]): string {
     status.fingerprint,
   ]);
   return table(['PURPOSE', 'VERSION', 'STATE', 'UPDATED', 'EXPIRES', 'PEM SHA256'], rows);
+}
+
+export function historyData({ version, state, publishedAt, expiresAt, digest, reason, anchors }: HistoryVersion): JsonObject {
+  return {
+    trust_bundle_version: version,
+    state,
+    published_at: publishedAt,
+    expires_at: expiresAt,
+    manifest_digest: digest,
+    reason,
+    anchors: anchors.map(({ fingerprint, subject, phase, notAfter }) => ({ fingerprint, subject, phase, not_after: notAfter })),
+  };
+}
+
+export function signersOutcome(signers: TrustSigners): Outcome {
+  const rows = signers.signers.map(({ name, status, here, kid, createdAt }) => [name, status, here ? 'here' : 'elsewhere', createdAt, kid]);
+  const data = signers.signers.map(({ name, status, here, kid, createdAt, jwk }) => ({
+    name,
+    status,
+    key_here: here,
+    kid,
+    created_at: createdAt,
+    jwk: { ...jwk },
+  }));
+  const text = `${table(['NAME', 'STATUS', 'KEY', 'CREATED', 'KID'], rows)}\n\nthe next version needs ${signers.minSignatures} signature(s)`;
+  return { data: { purpose: signers.purpose, min_signatures: signers.minSignatures, signers: data }, text };
+}
+
+export function proposalData(proposal: SignedProposal): JsonObject {
+  return {
+    purpose: proposal.purpose,
+    trust_bundle_version: proposal.version,
+    manifest_digest: proposal.digest,
+    signatures: proposal.signatures,
+    min_signatures: proposal.minSignatures,
+    anchors: anchorData(proposal.anchors),
+  };
+}
+
+export function proposalText(proposal: SignedProposal): string {
+  const facts = fields({
+    purpose: proposal.purpose,
+    version: proposal.version,
+    'manifest digest': proposal.digest,
+    signatures: `${proposal.signatures} of ${proposal.minSignatures}`,
+  });
+  return `${facts}\n\n${anchorTable(proposal.anchors)}`;
 }

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import { applyTrust, revertTrust } from '../../app/apply-trust.ts';
+import { type AppliedTrust, applyTrust, revertTrust } from '../../app/apply-trust.ts';
 import { collectOffers } from '../../app/trust-documents.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { nodeWorld } from '../../cli/node-world.ts';
@@ -34,29 +34,33 @@ export default class TrustApply extends BaseCommand<typeof TrustApply> {
   };
 
   protected async execute(): Promise<Outcome> {
-    const { purpose, path, state: statePath, digest, environment, domain, revert } = this.flags;
-    const paths = { purpose, path, statePath };
-    const world = nodeWorld(this.context.world);
-    const documents = this.args.manifest ?? [];
-    if (revert === documents.length > 0) {
-      throw new JoineryError('ERR_USAGE', 'expected documents to apply, or --revert, found ' + (revert ? 'both' : 'neither'));
-    }
-    const applied = revert
-      ? await revertTrust(world, paths)
-      : await applyTrust(world, {
-          ...paths,
-          offers: await collectOffers(world.files, documents, purpose),
-          firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
-          environment: {
-            ...(environment !== undefined && { environment_name: environment }),
-            ...(domain !== undefined && { environment_domain: domain }),
-          },
-        });
-    if (applied.healed) this.warning(`${path} was not what the state says and was written again`);
+    const applied = await this.#apply();
+    if (applied.healed) this.warning(`${this.flags.path} was not what the state says and was written again`);
     if (applied.missing !== undefined) this.warning(missingText(applied.missing));
     if (applied.expired)
       this.warning(`version ${applied.version} expired on ${applied.expiresAt} and stays in use until a newer one comes`);
     const stale = applied.expired || applied.missing !== undefined;
     return { data: appliedData(applied), text: appliedText(applied), ...(stale && { exitStatus: 4 }) };
+  }
+
+  async #apply(): Promise<AppliedTrust> {
+    const { purpose, path, state: statePath, digest, environment, domain, revert } = this.flags;
+    const world = nodeWorld(this.context.world);
+    const documents = this.args.manifest ?? [];
+    if (revert === documents.length > 0) {
+      throw new JoineryError('ERR_USAGE', `expected documents to apply, or --revert, found ${revert ? 'both' : 'neither'}`);
+    }
+    if (revert) return revertTrust(world, { purpose, path, statePath });
+    return applyTrust(world, {
+      purpose,
+      path,
+      statePath,
+      offers: await collectOffers(world.files, documents, purpose),
+      firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
+      environment: {
+        ...(environment !== undefined && { environment_name: environment }),
+        ...(domain !== undefined && { environment_domain: domain }),
+      },
+    });
   }
 }

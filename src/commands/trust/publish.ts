@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { publishTrust } from '../../app/publish-trust.ts';
+import { resetTrustChain } from '../../app/reset-trust.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { durationFlag, keyFlags, realmFlags } from '../../cli/flags.ts';
 import { nameOfInput, readInput } from '../../cli/input.ts';
@@ -41,31 +42,52 @@ export default class TrustPublish extends BaseCommand<typeof TrustPublish> {
       description: 'let one anchor serve both purposes, for this reason (it stands in the manifest)',
       helpValue: 'REASON',
     }),
+    'new-chain': Flags.boolean({
+      description: 'begin anew because the signers are lost: nodes accept it by joinery trust reset with its digest only',
+      dependsOn: ['reason'],
+      exclusive: ['grace'],
+    }),
+    above: Flags.integer({
+      min: 1,
+      max: 2147483646,
+      description: 'with --new-chain: number above this one',
+      dependsOn: ['new-chain'],
+      helpValue: 'N',
+    }),
     ...realmFlags,
     ...keyFlags,
   };
 
   protected async execute(): Promise<Outcome> {
     const { flags } = this;
-    const pems: PemText[] = [];
-    for (const path of flags.pem) {
-      const what = nameOfInput(path);
-      pems.push({ what, text: decodeUtf8(await readInput(this.context.world.files, path, MAX_BUNDLE), what) });
-    }
-    const published = await publishTrust(await this.context.realm(), {
-      purpose: flags.purpose,
-      cas: flags.ca,
-      pems,
+    const { purpose, ca: cas, reason, above } = flags;
+    const common = {
+      purpose,
+      cas,
+      pems: await this.#pems(),
       expires: durationFlag('--expires', flags.expires),
-      grace: flags.grace === undefined ? undefined : durationFlag('--grace', flags.grace),
-      reason: flags.reason,
       sharedAnchorReason: flags['allow-shared-anchor'],
-    });
+    };
+    const grace = flags.grace === undefined ? undefined : durationFlag('--grace', flags.grace);
+    const realm = await this.context.realm();
+    // --new-chain depends on --reason.
+    const published = flags['new-chain']
+      ? await resetTrustChain(realm, { ...common, reason: reason as string, above })
+      : await publishTrust(realm, { ...common, reason, grace });
     if (published.signatures < published.minSignatures) {
       this.warning(
-        `version ${published.version} has ${published.signatures} of ${published.minSignatures} signatures: other signers must add theirs`,
+        `version ${published.version} has ${published.signatures} of ${published.minSignatures} signatures: joinery trust propose asks the other signers`,
       );
     }
     return { data: publishedData(published), text: publishedText(published) };
+  }
+
+  async #pems(): Promise<readonly PemText[]> {
+    const pems: PemText[] = [];
+    for (const path of this.flags.pem) {
+      const what = nameOfInput(path);
+      pems.push({ what, text: decodeUtf8(await readInput(this.context.world.files, path, MAX_BUNDLE), what) });
+    }
+    return pems;
   }
 }

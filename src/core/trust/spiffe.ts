@@ -1,4 +1,4 @@
-/** SPIFFE trust domain bundles ("SPIFFE Trust Domain and Bundle", sections 4 and 5), written from anchors and read into PEM. */
+/** SPIFFE trust domain bundles ("SPIFFE Trust Domain and Bundle", section 4; "X509-SVID", section 6), written from anchors and read into PEM. */
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../canonical-json.ts';
 import { fromBase64, toBase64, toBase64Url, toPem } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
@@ -7,7 +7,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { enterDer, TAG } from '../x509/der.ts';
 import type { PemText } from './bundle.ts';
 
-/** Bundles change when somebody publishes; five minutes is what SPIFFE recommends where nothing better is known (section 4.1.3). */
+/** Bundles change when somebody publishes; five minutes is low, as a quick redaction needs it (sections 4.1.2 and 5.1). */
 export const REFRESH_HINT = 300;
 
 /** @param sequence grows with every change (section 4.1.1): the trust bundle version. */
@@ -20,7 +20,7 @@ export function spiffeBundleMap(bundles: Readonly<Record<string, JsonObject>>): 
   return { trust_domains: bundles };
 }
 
-/** Section 4.2.2: `use` names the SVID type, `x5c` holds one self-signed certificate, and there is no `kid`. */
+/** X509-SVID section 6.1: `use` names the SVID type, `x5c` holds one certificate, and there is no `kid`. */
 function x509Authority(anchor: Certificate): JsonObject {
   return { ...jwkOf(anchor), use: 'x509-svid', x5c: [toBase64(anchor.der)] };
 }
@@ -35,15 +35,17 @@ function jwkOf({ publicKey, spki, subject }: Certificate): JsonObject {
   return { kty: 'RSA', n, e };
 }
 
+/** Other key types are passed over (section 4.2.1). */
+const KEY_TYPES: readonly (JsonValue | undefined)[] = ['EC', 'RSA', 'OKP'];
+
 /**
- * The X.509 authorities of a bundle document, or of the one for `trustDomain` in a map. Entries of another or no `use` are passed
- * over (section 4.2.2).
+ * The X.509 authorities of a bundle document, or of the one for `trustDomain` in a map.
  * @throws ERR_INPUT_MALFORMED, ERR_ENCODING_MALFORMED
  */
 export function parseSpiffeBundle(value: JsonValue, trustDomain: string, what: string): readonly PemText[] {
   const keys = bundleIn(value, trustDomain, what)['keys'];
   if (keys === undefined || !isJsonArray(keys)) throw malformed(what, 'keys: expected an array');
-  return keys.flatMap((key, index) => (isJsonObject(key) && key['use'] === 'x509-svid' ? [authority(key, `${what}: keys[${index}]`)] : []));
+  return keys.flatMap((key, index) => authorityIn(key, `${what}: keys[${index}]`));
 }
 
 function bundleIn(value: JsonValue, trustDomain: string, what: string): JsonObject {
@@ -55,11 +57,14 @@ function bundleIn(value: JsonValue, trustDomain: string, what: string): JsonObje
   return bundle;
 }
 
-function authority(key: JsonObject, what: string): PemText {
+/** Section 4.2.2 and X509-SVID section 6.2: entries of another use and without x5c are passed over; only the first certificate counts. */
+function authorityIn(key: JsonValue, what: string): readonly PemText[] {
+  if (!isJsonObject(key) || key['use'] !== 'x509-svid' || !KEY_TYPES.includes(key['kty'])) return [];
   const x5c = key['x5c'];
-  const certificate = x5c !== undefined && isJsonArray(x5c) && x5c.length === 1 ? x5c[0] : undefined;
-  if (typeof certificate !== 'string') throw malformed(what, 'x5c: expected one certificate');
-  return { text: toPem('CERTIFICATE', fromBase64(certificate, `${what}: x5c`)), what };
+  if (x5c === undefined || !isJsonArray(x5c) || x5c.length === 0) return [];
+  const [certificate] = x5c;
+  if (typeof certificate !== 'string') throw malformed(what, 'x5c: expected a certificate in base64');
+  return [{ text: toPem('CERTIFICATE', fromBase64(certificate, `${what}: x5c`)), what }];
 }
 
 function malformed(what: string, message: string): JoineryError {

@@ -31,7 +31,7 @@ describe('the SPIFFE bundle document', () => {
     expect(createPublicKey({ key: jwk as never, format: 'jwk' }).equals(certificate.publicKey)).toBe(true);
   });
 
-  it('4.2.2 (X509-SVID 6.1): x5c holds exactly one certificate, the authority itself', () => {
+  it('X509-SVID 6.1: x5c holds exactly one certificate, the authority itself', () => {
     for (const [index, key] of keys.entries()) {
       expect(key['x5c']).toEqual([Buffer.from(cas[index]?.certificate.der as Uint8Array).toString('base64')]);
     }
@@ -48,8 +48,20 @@ describe('the SPIFFE bundle document', () => {
     }
   });
 
-  it('4.2.2: entries of another use are passed over', () => {
-    const document = { keys: [{ kty: 'EC', use: 'jwt-svid' }, { kty: 'EC' }, 1, keys[0] as JsonObject] };
+  it('4.1.3: keys may be empty', () => {
+    expect(parseSpiffeBundle({ keys: [] }, 'x', 'bundle.json')).toEqual([]);
+  });
+
+  it('4.2.1, 4.2.2, X509-SVID 6.2: other uses, other key types and entries without x5c are passed over; only the first certificate counts', () => {
+    const real = keys[0] as { x5c: string[] } & JsonObject;
+    const without = [
+      { ...real, use: 'jwt-svid' },
+      { ...real, use: undefined },
+      { ...real, kty: 'AKP' },
+      { ...real, x5c: undefined },
+      { ...real, x5c: [] },
+    ];
+    const document = { keys: [...without, 1, { ...real, x5c: [...real.x5c, 'AAAA'] }] } as JsonValue;
     expect(parseSpiffeBundle(document, 'x', 'bundle.json')).toHaveLength(1);
   });
 
@@ -58,10 +70,8 @@ describe('the SPIFFE bundle document', () => {
     [{}, 'keys'],
     [{ keys: 1 }, 'keys'],
     [{ trust_domains: {} }, 'the bundle of lab.example'],
-    [{ keys: [{ use: 'x509-svid' }] }, 'x5c'],
-    [{ keys: [{ use: 'x509-svid', x5c: ['AA', 'AA'] }] }, 'x5c'],
-    [{ keys: [{ use: 'x509-svid', x5c: [1] }] }, 'x5c'],
-    [{ keys: [{ use: 'x509-svid', x5c: ['#'] }] }, 'base64'],
+    [{ keys: [{ kty: 'EC', use: 'x509-svid', x5c: [1] }] }, 'x5c'],
+    [{ keys: [{ kty: 'EC', use: 'x509-svid', x5c: ['#'] }] }, 'base64'],
   ])('refuses %j', (document, text) => {
     expect(() => parseSpiffeBundle(document, 'lab.example', 'bundle.json')).toThrow(text);
   });
