@@ -8,6 +8,11 @@ import { main } from '../src/main.ts';
 settings.enableAutoTranspile = false;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-const plugin = new Plugin({ root, pjson: { ...pjson, oclif: { ...pjson.oclif, commands: './src/commands' } }, isRoot: true, ignoreManifest: true });
+const plugin = new Plugin({
+  root,
+  pjson: { ...pjson, oclif: { ...pjson.oclif, commands: './src/commands' } },
+  isRoot: true,
+  ignoreManifest: true,
+});
 await plugin.load();
 await main(process.argv.slice(2), { root, pjson, manifest: plugin.manifest });

@@ -13,6 +13,7 @@ import { isJoineryError } from '../../src/core/errors.ts';
 
 test('RFC 8785 section 3.2.2: the sample object', () => {
   const sample = {
+    // oxlint-disable-next-line no-loss-of-precision -- the RFC's own example of a number that a double cannot hold
     numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
     string: "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\u0022/",
     literals: [null, true, false],

@@ -1,0 +1,19 @@
+/**
+ * The public library: what a service needs to check what joinery makes, with the same rules and the same errors as the command line.
+ * Signature checks are handed in as ports; the ones that joinery itself uses are exported beside them.
+ */
+export { verifyJws } from './adapters/jose.ts';
+export { verifySignature } from './adapters/signatures.ts';
+export { canonicalBytes, canonicalJson, type JsonObject, type JsonValue, parseStrictJson } from './core/canonical-json.ts';
+export { type Digest, digestOf, type Fingerprint, fingerprintOf, parseDigest, type Pin, pinOf } from './core/digest.ts';
+export { type ErrorCode, type ErrorFamily, ERRORS, EXIT_STATUS, isJoineryError, JoineryError } from './core/errors.ts';
+export { jwkThumbprint, parsePublicJwk, publicJwk, type PublicJwk, spkiOfJwk } from './core/jwk.ts';
+export { formatInstant, type Instant, instant, parseInstant, type Seconds } from './core/time.ts';
+export { verifyConsistency, verifyInclusion } from './core/audit/merkle.ts';
+export { openNote, parseVerifierKey } from './core/audit/checkpoint.ts';
+export { verifyPackageFiles } from './core/onboarding/verify.ts';
+export { verifyJwt } from './core/token/verify.ts';
+export { canonicalBundle } from './core/trust/bundle.ts';
+export { readManifest } from './core/trust/manifest.ts';
+export { walkTrust } from './core/trust/walk.ts';
+export { type Certificate, parseCertificate } from './core/x509/certificate.ts';
