@@ -4,14 +4,14 @@ import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { uuidV4 } from '../core/names.ts';
 import { integer, object, parseDocument, string } from '../core/parse.ts';
-import type { Commit } from '../core/ports.ts';
+import type { Commit, StoreCheck, StoreWrite } from '../core/ports.ts';
 import { assertRole, clusterOf } from '../core/realm/config.ts';
 import { Secret } from '../core/secret.ts';
 import type { TokenClaims } from '../core/token/claims.ts';
 import { parseCompact, signClaims } from '../core/token/jwt.ts';
 import { buildClaims, type TokenRequest, type TrustDigests } from '../core/token/mint.ts';
 import type { TokenAlgorithm, TokenSigner } from '../core/token/signer.ts';
-import { auditEvent, commit, type Realm } from './realm.ts';
+import { auditEvent, type AuditInput, commit, type Realm } from './realm.ts';
 import { issuerOf, maxTokenLifetime, openTokenSigner } from './token-keys.ts';
 import { moveClockMark, tokenRecordKey } from './token-state.ts';
 
@@ -46,6 +46,25 @@ export async function prepareToken(
   realm: Realm,
   input: MintTokenInput,
 ): Promise<{ readonly result: MintTokenResult; readonly change: Commit }> {
+  const { claims, signer, marks } = await prepareTemplate(realm, input);
+  const text = await signClaims(signer, claims);
+  parseCompact(text);
+  const { algorithm, kid } = signer;
+  const { check, write, audit } = registration(claims, text, signer);
+  return {
+    result: { token: new Secret(text), claims, algorithm, ...(kid !== undefined && { kid }) },
+    change: { checks: [check], writes: [write, ...marks], audit: [auditEvent(realm, audit)] },
+  };
+}
+
+export interface Template {
+  readonly claims: TokenClaims;
+  readonly signer: TokenSigner;
+  readonly marks: readonly StoreWrite[];
+}
+
+/** Checks what is asked for, and last opens the key. */
+export async function prepareTemplate(realm: Realm, input: MintTokenInput): Promise<Template> {
   const { config, store, clock, random } = realm;
   checkMintNames(realm, input);
   const now = clock.now();
@@ -54,18 +73,21 @@ export async function prepareToken(
     { issuer: issuerOf(config), id: uuidV4(random), now, maxLifetime: maxTokenLifetime(config) },
   );
   const marks = await moveClockMark(store, now);
-  const signer = input.signer ?? (await openTokenSigner(realm, input.kid));
-  const text = await signClaims(signer, claims);
-  parseCompact(text);
+  return { claims, signer: input.signer ?? (await openTokenSigner(realm, input.kid)), marks };
+}
+
+/** The record and the audit event of a token. */
+export function registration(
+  claims: TokenClaims,
+  text: string,
+  signer: TokenSigner,
+): { readonly check: StoreCheck; readonly write: StoreWrite; readonly audit: AuditInput } {
   const { algorithm, kid } = signer;
   const key = tokenRecordKey({ format: 'jwt', id: claims.jti });
   return {
-    result: { token: new Secret(text), claims, algorithm, ...(kid !== undefined && { kid }) },
-    change: {
-      checks: [{ key, version: 'absent' }],
-      writes: [{ key, value: { schema: 'joinery/token/1', format: 'jwt', algorithm, kid, claims: { ...claims } } }, ...marks],
-      audit: [auditEvent(realm, { event: 'token.mint', subject: claims.jti, details: auditDetails(claims, text, signer) })],
-    },
+    check: { key, version: 'absent' },
+    write: { key, value: { schema: 'joinery/token/1', format: 'jwt', algorithm, kid, claims: { ...claims } } },
+    audit: { event: 'token.mint', subject: claims.jti, details: auditDetails(claims, text, signer) },
   };
 }
 

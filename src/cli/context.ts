@@ -8,13 +8,14 @@ import { hmacSigner } from '../adapters/hmac-key.ts';
 import { verifyJws } from '../adapters/jose.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { verifySignature } from '../adapters/signatures.ts';
+import { signingKeyOfText } from '../adapters/token-key.ts';
 import type { NewRealm } from '../app/create-realm.ts';
 import { parseRealmRecord } from '../app/realm-record.ts';
 import type { Caller, Realm } from '../app/realm.ts';
 import type { PackageWorld } from '../app/render-package.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
-import type { KeyVault, Progress, Prompter, Store, StoreEngine } from '../core/ports.ts';
+import type { KeyVault, Progress, Prompter, SigningKey, Store, StoreEngine } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import type { HmacKey } from '../core/token/hmac-key.ts';
 import type { TokenSigner } from '../core/token/signer.ts';
@@ -41,6 +42,8 @@ export interface Context {
   readonly passphrases: PassphraseSource;
   readonly prompter: Prompter;
   readonly hmacSigner: (key: HmacKey) => TokenSigner;
+  /** Opens a private key that is no realm's, from its text. @throws ERR_KEY_MALFORMED, ERR_KEY_PASSPHRASE */
+  signingKeyOf(text: string, what: string): Promise<SigningKey>;
   /** The text of a `joinery.yaml`. */
   renderConfig(config: RealmConfig): Promise<string>;
   /** A realm to be made in --realm, JOINERY_REALM, or the current directory. */
@@ -103,7 +106,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     progress: progressOn(io.stderr, flags.quiet !== true),
     passphrases,
     prompter,
-    hmacSigner,
+    ...tokenSigners(passphrases),
     renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
     newRealm: (config, plaintextKeys) => {
       const directory = named ?? io.cwd();
@@ -135,6 +138,10 @@ async function packageWorld(): Promise<PackageWorld> {
     import('../adapters/templates.ts'),
   ]);
   return { stageDirectory, trustCheck: await readTemplate('trust-check.sh') };
+}
+
+function tokenSigners(passphrases: PassphraseSource): Pick<Context, 'hmacSigner' | 'signingKeyOf'> {
+  return { hmacSigner, signingKeyOf: (text, what) => signingKeyOfText(text, what, () => passphrases('offline', 'open')) };
 }
 
 function callerOf(flags: RealmFlags, env: Record<string, string | undefined>): Caller {

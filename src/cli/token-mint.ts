@@ -72,11 +72,17 @@ export async function mintByFlags(context: Context, flags: MintFlags, warn: Warn
 }
 
 async function mintJwt(context: Context, flags: MintFlags): Promise<Minted> {
+  const minted = await mintToken(await context.realm(), await jwtRequest(context, flags));
+  return { token: minted.token, data: tokenData(minted.claims, minted), about: tokenFields(minted.claims, minted) };
+}
+
+/** What is asked for, of a `jwt`. @throws ERR_USAGE and what its files throw. */
+export async function jwtRequest(context: Context, flags: MintFlags): Promise<MintTokenInput> {
   const { node, environment, url, pin, kid, ttl } = flags;
   const { files } = context.world;
   const maxUses = usesFlag(flags['max-uses']);
   if (maxUses === null) throw new JoineryError('ERR_USAGE', '--max-uses: expected a number for a jwt, found unlimited');
-  const input: MintTokenInput = {
+  return {
     clusters: flags.cluster,
     role: flags.role,
     maxUses,
@@ -92,8 +98,6 @@ async function mintJwt(context: Context, flags: MintFlags): Promise<Minted> {
     ...(flags['bind-key'] !== undefined && { keyThumbprint: await bindKeyFlag(files, flags['bind-key']) }),
     ...(flags['hmac-key-file'] !== undefined && { signer: context.hmacSigner(await readHmacKey(files, flags['hmac-key-file'])) }),
   };
-  const minted = await mintToken(await context.realm(), input);
-  return { token: minted.token, data: tokenData(minted.claims, minted), about: tokenFields(minted.claims, minted) };
 }
 
 async function mintSecret(context: Context, flags: MintFlags, warn: Warn): Promise<Minted> {

@@ -306,3 +306,47 @@ test('token keys are created, rotated, listed and exported', async () => {
   expect((await inRealm('token', 'keys', 'export', '--out', out)).stdout).toBe(`wrote ${out}\n`);
   expect((JSON.parse(readFileSync(out, 'utf8')) as { keys: object[] }).keys).toHaveLength(3);
 });
+
+describe('many tokens, and tokens without a realm', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const publicPem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
+  const stateless = (argv: string[], env: Record<string, string> = {}) =>
+    runCli(['token', 'mint', '--cluster', 'prod', '--role', 'worker', '--issuer', 'ci', ...argv], { env, cwd: directory });
+
+  test('a pipeline mints from a key file or a variable, with no realm in sight', async () => {
+    const keys = ['--public-key', write('ci.pub', publicPem), '--issuer', 'ci'];
+    const fromFile = await stateless(['--key-file', write('ci.pem', pem), '--reveal']);
+    expect((await verify(fromFile.stdout, ...keys)).exit).toBe(0);
+    const env = { CI_KEY: pem, EMPTY: '' };
+    const minted = (await stateless(['--key-env', 'CI_KEY', '--reveal', '--json'], env)).json().data;
+    expect(minted).toMatchObject({ algorithm: 'EdDSA', claims: { iss: 'ci', aud: 'prod' } });
+    expect((await verify(String(minted['token']), ...keys)).exit).toBe(0);
+    expect(code(await stateless(['--key-env', 'EMPTY', '--reveal', '--json'], env))).toBe('ERR_KEY_NOT_FOUND');
+    expect(code(await stateless(['--key-env', 'NONE', '--reveal', '--json'], env))).toBe('ERR_KEY_NOT_FOUND');
+    const noIssuer = ['token', 'mint', '--cluster', 'prod', '--role', 'worker', '--key-file', path('ci.pem'), '--reveal', '--json'];
+    expect(code(await runCli(noIssuer))).toBe('ERR_USAGE');
+    expect(code(await stateless(['--key-file', path('ci.pub'), '--reveal', '--json']))).toBe('ERR_KEY_MALFORMED');
+    expect(code(await stateless(['--key-file', path('ci.pem'), '--format', 'kubeadm', '--reveal', '--json']))).toBe('ERR_USAGE');
+  });
+
+  test('--count and --from write JSON lines', async () => {
+    const lines = (await mint('--count', '3', '--reveal')).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual(Array.from({ length: 3 }, () => ['id', 'token']));
+    const nodes = write('nodes.csv', 'node\nn1\nn2\n');
+    const out = path('tokens.jsonl');
+    expect((await mint('--from', nodes, '--out', out)).stdout).toBe(`minted 2 tokens\nwrote ${out}\n`);
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    const written = readFileSync(out, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { node: string; token: string });
+    expect(written.map((entry) => entry.node)).toEqual(['n1', 'n2']);
+    expect((await verify(written[1]?.token ?? '', '--realm', realm, '--node', 'n2')).exit).toBe(0);
+    const json = (await mint('--from', nodes, '--reveal', '--json')).json().data;
+    expect(json).toMatchObject({ minted: 2, tokens: [{ node: 'n1' }, { node: 'n2' }] });
+    expect((await stateless(['--key-file', path('ci.pem'), '--count', '2', '--reveal'])).stdout.trimEnd().split('\n')).toHaveLength(2);
+    expect((await mint('--count', '2', '--hmac-key-file', write('many', 's'.repeat(40)), '--reveal')).exit).toBe(0);
+    expect(code(await mint('--count', '2', '--kid', 'nobody', '--reveal', '--json'))).toBe('ERR_TOKEN_KEY_NOT_FOUND');
+  });
+});

@@ -1,8 +1,12 @@
 import * as Flags from '@oclif/core/flags';
+import type { Batch, BatchToken } from '../../app/mint-batch.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../../cli/flags.ts';
+import { currentIo, write } from '../../cli/io.ts';
 import { mintByFlags } from '../../cli/token-mint.ts';
+import { batchByFlags, batchFlags, isStateless, isStream, linesOf, onlyToken } from '../../cli/token-batch.ts';
 import { checkTokenOutput, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
+import { utf8 } from '../../core/encoding.ts';
 import { TOKEN_FORMATS } from '../../core/token/grant.ts';
 
 export default class TokenMint extends BaseCommand<typeof TokenMint> {
@@ -14,6 +18,8 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     '<%= config.bin %> <%= command.id %> --cluster prod --role worker --ttl 15m --out node-1.jwt',
     '<%= config.bin %> <%= command.id %> --cluster prod --role worker --node node-1 --allow-reentry --label rack=a7 --out node-1.jwt',
     '<%= config.bin %> <%= command.id %> --cluster prod --role worker --reveal | ssh node-1 "umask 077; cat > join-token"',
+    '<%= config.bin %> <%= command.id %> --cluster prod --role worker --from nodes.csv --out tokens.jsonl',
+    '<%= config.bin %> <%= command.id %> --key-env CI_TOKEN_KEY --issuer control.example.internal --cluster prod --role worker --out node-1.jwt',
     '<%= config.bin %> <%= command.id %> --cluster prod --role worker --format kubeadm --ca node-root --out token.txt',
   ];
   static override flags = {
@@ -43,10 +49,14 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
       description: 'sign with this shared secret (jwt: HS256, 32 bytes or more; omnirelay)',
       helpValue: 'FILE',
     }),
-    issuer: Flags.string({ description: 'issuer of an omnirelay token (default: omnirelay-bootstrap)', helpValue: 'NAME' }),
+    issuer: Flags.string({
+      description: 'issuer of an omnirelay token (default: omnirelay-bootstrap), or of one minted without a realm',
+      helpValue: 'NAME',
+    }),
     ca: Flags.string({ description: 'authority that a secure, k3s or kubeadm token pins', helpValue: 'NAME', exclusive: ['ca-file'] }),
     'ca-file': Flags.string({ description: 'cluster CA file that a k3s token pins, byte for byte', helpValue: 'FILE' }),
     user: Flags.string({ description: 'user of a k3s token (default: node)', helpValue: 'NAME' }),
+    ...batchFlags,
     ...tokenOutputFlags,
     ...realmFlags,
     ...keyFlags,
@@ -55,7 +65,27 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     await checkTokenOutput(context.world.files, flags);
+    if (isStream(flags)) return this.#stream(await batchByFlags(context, flags));
+    if (isStateless(flags)) return deliverToken(context.world.files, flags, await onlyToken(await batchByFlags(context, flags)));
     const minted = await mintByFlags(context, flags, (message) => this.warning(message));
     return deliverToken(context.world.files, flags, minted);
+  }
+  /** JSON lines to stdout as they are made, so that memory stays flat; a file, and --json, hold them all first. */
+  async #stream({ steps }: Batch): Promise<Outcome> {
+    const { out, json } = this.flags;
+    const tokens: BatchToken[] = [];
+    let minted = 0;
+    for await (const step of steps) {
+      minted += step.length;
+      if (out === undefined && !json) await write(currentIo().stdout, linesOf(step));
+      else tokens.push(...step);
+    }
+    if (out !== undefined) await this.context.world.files.create(out, utf8(linesOf(tokens)), 0o600);
+    const data = {
+      minted,
+      ...(out !== undefined && { file: out }),
+      ...(this.flags.reveal && { tokens: tokens.map((token) => ({ ...token })) }),
+    };
+    return { data, text: out === undefined ? '' : `minted ${minted} tokens\nwrote ${out}` };
   }
 }
