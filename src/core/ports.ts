@@ -133,6 +133,37 @@ export interface KeyVault {
   discard(reference: KeyReference): Promise<void>;
 }
 
+/** A private key on its way to the owner of a certificate: the realm does not keep it. */
+export interface PortableKey {
+  /** DER of SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  /** @throws ERR_KEY_MALFORMED for a key of a type that joinery does not sign with. */
+  signing(): SigningKey;
+  /** PKCS #8 in PEM; with a passphrase encrypted (PBES2, AES-256-CBC, PBKDF2-HMAC-SHA256, 600 000 iterations). */
+  toPem(passphrase: Secret | undefined): Promise<string>;
+}
+
+/** Makes and reads private keys that are not the realm's. */
+export interface PortableKeys {
+  generate(type: KeyType): PortableKey;
+  /** `passphrase` is asked for an encrypted key only. @throws ERR_PEM_MALFORMED, ERR_KEY_MALFORMED, ERR_KEY_PASSPHRASE */
+  open(pem: string, what: string, passphrase: () => Promise<Secret>): Promise<PortableKey>;
+}
+
+/** What a PKCS #12 file holds (RFC 7292). */
+export interface Pkcs12Contents {
+  /** DER; the one of the key first. */
+  readonly certificates: readonly Uint8Array[];
+  /** DER of EncryptedPrivateKeyInfo under the same password; left out for a store of certificates. */
+  readonly encryptedKey?: Uint8Array;
+  /** What programs show: the alias in Java. */
+  readonly friendlyName: string;
+  readonly password: Secret;
+}
+
+/** Writes a PKCS #12 file with a MAC over SHA-256. Nothing in joinery reads one with a password. */
+export type WritePkcs12 = (contents: Pkcs12Contents) => Promise<Uint8Array>;
+
 /** Signature algorithms that the verifier knows, under X.509's and JOSE's common names. */
 export type SignatureAlgorithm =
   | 'ecdsa-sha256'

@@ -5,15 +5,20 @@ import { contextTag, TAG } from './der.ts';
 
 /** One value: identifier octet, minimal length, contents. */
 export function tlv(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
-  const length = contents.reduce((total, part) => total + part.length, 0);
-  return concat(Uint8Array.from([tag, ...lengthOctets(length)]), ...contents);
-}
-
-function lengthOctets(length: number): number[] {
-  if (length < 0x80) return [length];
-  const octets: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  return [0x80 | octets.length, ...octets];
+  let length = 0;
+  for (const part of contents) length += part.length;
+  // Written into one array: certificates are made of many small values, and most of their cost is here.
+  const lengthOctets = length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
+  const out = new Uint8Array(2 + lengthOctets + length);
+  out[0] = tag;
+  out[1] = lengthOctets === 0 ? length : 0x80 | lengthOctets;
+  for (let index = 1 + lengthOctets, rest = length; index > 1; index--, rest >>>= 8) out[index] = rest & 0xff;
+  let offset = 2 + lengthOctets;
+  for (const part of contents) {
+    out.set(part, offset);
+    offset += part.length;
+  }
+  return out;
 }
 
 export function sequence(...members: readonly Uint8Array[]): Uint8Array {
@@ -51,8 +56,16 @@ function minimal(octets: Uint8Array): Uint8Array {
 export const TRUE = Uint8Array.of(TAG.boolean, 1, 0xff);
 export const NULL = Uint8Array.of(TAG.null, 0);
 
-/** An OBJECT IDENTIFIER from dotted decimal with arcs below 2^53. */
+const encodedOids = new Map<string, Uint8Array>();
+
+/** An OBJECT IDENTIFIER from dotted decimal with arcs below 2^53. Each is encoded once: the caller does not change it. */
 export function oid(dotted: string): Uint8Array {
+  const encoded = encodedOids.get(dotted) ?? encodeOid(dotted);
+  encodedOids.set(dotted, encoded);
+  return encoded;
+}
+
+function encodeOid(dotted: string): Uint8Array {
   const [root, second, ...rest] = dotted.split('.').map(Number) as [number, number, ...number[]];
   return tlv(TAG.oid, Uint8Array.from([root * 40 + second, ...rest].flatMap(arcOctets)));
 }

@@ -38,7 +38,8 @@ async function signed(tbs: Uint8Array, key: SigningKey): Promise<Certificate> {
   return parseCertificate(writeSigned(tbs, key.type, await key.sign(tbs, 'der')), 'new certificate');
 }
 
-function assertLinted(certificate: Certificate, issuer: Certificate | undefined): void {
+/** @throws ERR_CERTIFICATE_LINT with every broken rule in `details.violations`. */
+export function assertLinted(certificate: Certificate, issuer: Certificate | undefined): void {
   const violations = lintCertificate(certificate, issuer);
   const [first] = violations;
   if (first === undefined) return;

@@ -1,6 +1,6 @@
 /** Distinguished names: reading, RFC 4514 text, and comparison by RFC 5280 section 7.1. */
 import { toHex } from '../encoding.ts';
-import { derError, type DerReader, type DerValue, enterDer, TAG } from './der.ts';
+import { derError, type DerReader, type DerValue, enterDer, readDer, TAG } from './der.ts';
 import { oidOf } from './der-values.ts';
 
 export interface NameAttribute {
@@ -56,6 +56,11 @@ export function readName(value: DerValue, what: string): Name {
     rdns,
     keys: rdns.map((rdn) => JSON.stringify(rdn.map(attributeKey).sort())),
   };
+}
+
+/** Reads a Name that stands alone. @throws ERR_DER_MALFORMED */
+export function parseName(der: Uint8Array, what: string): Name {
+  return readName(readDer(der, TAG.sequence, what), what);
 }
 
 function readRdn(reader: DerReader, what: string): NameAttribute[] {

@@ -31,6 +31,8 @@ export const OID = {
   emailProtection: '1.3.6.1.5.5.7.3.4',
   timeStamping: '1.3.6.1.5.5.7.3.8',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
+  // RFC 2985 section 5.4: attributes of certification requests
+  extensionRequest: '1.2.840.113549.1.9.14',
   // attribute types of names
   commonName: '2.5.4.3',
   emailAddress: '1.2.840.113549.1.9.1',

@@ -1,4 +1,5 @@
 /** From a profile to what is signed: every certificate of joinery is described here, nothing is left to a library's default. */
+import { concat } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { KeyType, Random } from '../ports.ts';
 import { formatInstant, type Instant, plus } from '../time.ts';
@@ -14,6 +15,7 @@ import {
   keyUsage,
   subjectAltName,
   subjectKeyIdentifier,
+  writeExtension,
   writeExtensions,
 } from './extension-writer.ts';
 import type { Extension, KeyUsageName } from './extensions.ts';
@@ -90,10 +92,17 @@ interface TemplateRequest {
 
 /** A certificate authority: self-signed without `issuer`. */
 export function caTemplate(
-  request: TemplateRequest & { readonly issuer?: Certificate | undefined; readonly pathLen?: number | undefined },
+  request: TemplateRequest & {
+    readonly issuer?: Certificate | undefined;
+    readonly pathLen?: number | undefined;
+    /** The subjectKeyIdentifier that other certificates of the key have; default: made from the key. */
+    readonly keyIdentifier?: Uint8Array | undefined;
+    /** Extensions beyond those of every authority. */
+    readonly more?: readonly Extension[] | undefined;
+  },
 ): CertificateTemplate {
-  const { issuer, subject, spki, pathLen, validity, serialNumber, signer } = request;
-  const own = keyIdentifierOf(parseSpki(spki));
+  const { issuer, subject, spki, pathLen, validity, serialNumber, signer, more = [] } = request;
+  const own = request.keyIdentifier ?? keyIdentifierOf(parseSpki(spki));
   return {
     serialNumber,
     signer,
@@ -106,6 +115,7 @@ export function caTemplate(
       keyUsage(['keyCertSign', 'cRLSign']),
       subjectKeyIdentifier(own),
       authorityKeyIdentifier(issuer === undefined ? own : issuerKeyIdentifier(issuer)),
+      ...more,
     ],
   };
 }
@@ -144,16 +154,18 @@ export function leafTemplate(
   };
 }
 
-function isEmptyName(der: Uint8Array): boolean {
+/** True for the DER of a Name without parts. */
+export function isEmptyName(der: Uint8Array): boolean {
   return der[1] === 0;
 }
 
 /** RFC 5280 section 4.2.1.1: the issuer's own subjectKeyIdentifier, however it was made. */
-function issuerKeyIdentifier(issuer: Certificate): Uint8Array {
+export function issuerKeyIdentifier(issuer: Certificate): Uint8Array {
   return issuer.extensions.subjectKeyIdentifier ?? keyIdentifierOf(issuer.publicKey);
 }
 
-const SIGNATURE_ALGORITHMS: Readonly<Record<KeyType, Uint8Array>> = {
+/** DER of AlgorithmIdentifier of the signatures that a key of each type makes. */
+export const SIGNATURE_ALGORITHMS: Readonly<Record<KeyType, Uint8Array>> = {
   p256: sequence(oid(OID.ecdsaWithSha256)),
   p384: sequence(oid(OID.ecdsaWithSha384)),
   ed25519: sequence(oid(OID.ed25519)),
@@ -175,6 +187,26 @@ export function writeTbs(template: CertificateTemplate): Uint8Array {
     template.spki,
     writeExtensions(template.extensions),
   );
+}
+
+/** What all leaves of one issuer under one profile share, in the encodings of {@link leafTemplate} and {@link writeTbs}. */
+export interface ConstantParts {
+  readonly version: Uint8Array;
+  readonly algorithmAndIssuer: Uint8Array;
+  /** Before subjectAltName. */
+  readonly firstExtensions: Uint8Array;
+  /** After subjectKeyIdentifier. */
+  readonly lastExtension: Uint8Array;
+}
+
+export function constantParts(issuer: Certificate, signer: KeyType, profile: LeafProfile): ConstantParts {
+  const first = [basicConstraints(false), keyUsage(profile.keyUsage), extKeyUsage(profile.extKeyUsage)];
+  return {
+    version: VERSION_3,
+    algorithmAndIssuer: concat(SIGNATURE_ALGORITHMS[signer], issuer.subject.der),
+    firstExtensions: concat(...first.map(writeExtension)),
+    lastExtension: writeExtension(authorityKeyIdentifier(issuerKeyIdentifier(issuer))),
+  };
 }
 
 /** DER of the signed structure: certificate, certification request or revocation list. */

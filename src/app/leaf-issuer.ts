@@ -1,0 +1,183 @@
+/** Issues leaves of one authority. It signs; the caller commits the records, with whatever else changes in the same commit. */
+import type { JsonObject } from '../core/canonical-json.ts';
+import { type Fingerprint, fingerprintOf, type Pin, pinOf } from '../core/digest.ts';
+import { equalBytes, toBase64, toHex } from '../core/encoding.ts';
+import { assertInternal, JoineryError } from '../core/errors.ts';
+import type { AuditEvent, StoreCheck, StoreWrite } from '../core/ports.ts';
+import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
+import type { SubjectPublicKeyInfo } from '../core/x509/algorithms.ts';
+import { parseCertificate } from '../core/x509/certificate.ts';
+import type { AlternativeName } from '../core/x509/extension-writer.ts';
+import { leafWriter, type LeafWriter, pooledRandom, signLeaf } from '../core/x509/fast-leaf.ts';
+import { generalNameText } from '../core/x509/general-names.ts';
+import { assertLinted, issueCertificate } from '../core/x509/issue.ts';
+import { assertUsableKey } from '../core/x509/known-keys.ts';
+import { parseName } from '../core/x509/names.ts';
+import { type CertificateProfile, defaultSubject, profileNames } from '../core/x509/profiles.ts';
+import { leafTemplate, newSerialNumber, type Validity, validityOf, writeSigned, writeTbs } from '../core/x509/template.ts';
+import { type CertificateAuthority, readCa } from './ca-records.ts';
+import { certificateKey, type CertificateRecord } from './certificate-records.ts';
+import { openCaKey } from './create-ca.ts';
+import { caChain } from './export-ca.ts';
+import { auditEvent, type Realm } from './realm.ts';
+
+export interface LeafOrder {
+  readonly profile: CertificateProfile;
+  readonly names: readonly AlternativeName[];
+  readonly publicKey: SubjectPublicKeyInfo;
+  /** DER of Name; without it the environment and the first name. */
+  readonly subject?: Uint8Array | undefined;
+  /** Default of the profile. */
+  readonly ttl?: Seconds | undefined;
+  /** Instead of `ttl`. */
+  readonly notAfter?: Instant | undefined;
+  /** Serial number of the certificate that it replaces. */
+  readonly renews?: string | undefined;
+  /** Names the key in errors. */
+  readonly what: string;
+}
+
+export interface IssuedLeaf {
+  readonly der: Uint8Array;
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly fingerprint: Fingerprint;
+  readonly pin: Pin;
+  readonly profile: CertificateProfile;
+  /** DER of Name. */
+  readonly subject: Uint8Array;
+  readonly names: readonly AlternativeName[];
+  readonly validity: Validity;
+  readonly renews: string | undefined;
+}
+
+export interface LeafIssuer {
+  readonly ca: CertificateAuthority;
+  /** DER of the authorities between a leaf and the root, without the root: what a TLS server sends after its own certificate. */
+  readonly intermediates: readonly Uint8Array[];
+  issue(order: LeafOrder): Promise<IssuedLeaf>;
+}
+
+export interface LeafIssuerOptions {
+  /** Refuse what would outlive the issuer, instead of shortening it. */
+  readonly strict?: boolean;
+  /**
+   * `each` (default): every certificate is linted under a throw-away key before the real one signs it. `first`: the first one of each
+   * profile, for servers: names, key, validity and serial number of the others are checked by what made them.
+   */
+  readonly lint?: 'each' | 'first';
+}
+
+/**
+ * Opens the key of an authority. The first leaf of each profile takes the readable way with a second reading by other code, and must be
+ * byte for byte what the fast writer makes; the others take the fast way.
+ * @throws ERR_CA_NOT_FOUND, ERR_KEY_*
+ */
+export async function openLeafIssuer(realm: Realm, caName: string, options: LeafIssuerOptions = {}): Promise<LeafIssuer> {
+  const ca = await readCa(realm, caName, '--ca');
+  const key = await openCaKey(realm, ca);
+  const chain = await caChain(realm, caName);
+  const random = pooledRandom(realm.random);
+  const throwaway = await realm.certificates.throwawayKey(key.type);
+  const placeholder = await throwaway.sign(ca.certificate.tbs, 'der');
+  const writers = new Map<string, LeafWriter>();
+  const sign = async (tbs: Uint8Array): Promise<Uint8Array> => {
+    if (options.lint !== 'first') assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);
+    return signLeaf(tbs, key);
+  };
+  return {
+    ca,
+    intermediates: chain.map(({ certificate }) => certificate).filter(({ selfIssued }) => !selfIssued).map(({ der }) => der),
+    async issue(order) {
+      const plan = planOf(realm, ca, order, options.strict === true);
+      const serialNumber = newSerialNumber(random);
+      const known = writers.get(order.profile.name);
+      const writer = known ?? leafWriter(ca.certificate, key.type, order.profile.usage);
+      const { notBefore, notAfter } = plan.validity;
+      const tbs = writer({ serialNumber, notBefore, notAfter, subject: plan.subject, publicKey: order.publicKey, names: plan.names });
+      const first = async (): Promise<Uint8Array> => {
+        const template = leafTemplate({
+          ...{ serialNumber, signer: key.type, validity: { notBefore, notAfter }, subject: plan.subject, spki: order.publicKey.der },
+          ...{ issuer: ca.certificate, profile: order.profile.usage, names: plan.names },
+        });
+        assertInternal(equalBytes(writeTbs(template), tbs), 'the fast writer and the template make different certificates');
+        const { certificates, verifySignature } = realm;
+        return (await issueCertificate({ template, issuer: ca.certificate, key, certificates, verifySignature })).der;
+      };
+      const der = known === undefined ? await first() : await sign(tbs);
+      writers.set(order.profile.name, writer);
+      const serial = toHex(serialNumber);
+      return { ...plan, der, serial, fingerprint: fingerprintOf(der), pin: pinOf(order.publicKey.der), profile: order.profile, renews: order.renews };
+    },
+  };
+}
+
+function planOf(realm: Realm, ca: CertificateAuthority, order: LeafOrder, strict: boolean): Pick<IssuedLeaf, 'names' | 'subject' | 'validity'> {
+  const { profile, publicKey, what } = order;
+  assertUsableKey(publicKey, what);
+  const names = profileNames(profile, order.names, realm.config.trust_domain);
+  const now = realm.clock.now();
+  const wanted = order.notAfter ?? plus(now, order.ttl ?? profile.ttl);
+  if (wanted <= now) throw new JoineryError('ERR_USAGE', `--not-after: expected a time after now, found ${formatInstant(wanted)}`);
+  const validity = validityOf({ now, notAfter: wanted, issuer: ca.certificate });
+  if (strict && validity.shortened) {
+    throw new JoineryError(
+      'ERR_CERTIFICATE_OUTLIVES',
+      `--strict: expected an end not after the issuer's, ${formatInstant(ca.certificate.notAfter)}, found ${formatInstant(wanted)}`,
+      { hint: 'ask for a shorter life with --ttl, or issue from a newer authority' },
+    );
+  }
+  return { names, subject: order.subject ?? defaultSubject(names, realm.config.environment.name), validity };
+}
+
+/** What says that a certificate is shorter than was asked for, for the person who asked. */
+export function shortenedWarning({ ca }: LeafIssuer, { validity }: IssuedLeaf): string | undefined {
+  if (!validity.shortened) return undefined;
+  return `the certificate ends with its issuer ${ca.record.name}, at ${formatInstant(validity.notAfter)}: a leaf never outlives its issuer`;
+}
+
+export interface LeafChange {
+  readonly records: readonly CertificateRecord[];
+  readonly checks: readonly StoreCheck[];
+  readonly writes: readonly StoreWrite[];
+  readonly audit: readonly AuditEvent[];
+}
+
+/** The records and audit events of issued leaves, to be committed before anybody is given one. */
+export function leafChange(realm: Realm, { ca }: LeafIssuer, leaves: readonly IssuedLeaf[]): LeafChange {
+  const records = leaves.map((leaf) => recordOf(realm, ca, leaf));
+  return {
+    records,
+    checks: [ca.check, ...records.map(({ serial }): StoreCheck => ({ key: certificateKey(serial), version: 'absent' }))],
+    writes: records.map((record) => ({ key: certificateKey(record.serial), value: { ...record } as JsonObject })),
+    audit: records.map((record) => auditOf(realm, record)),
+  };
+}
+
+function recordOf(realm: Realm, ca: CertificateAuthority, leaf: IssuedLeaf): CertificateRecord {
+  const { serial, pin, fingerprint, profile, subject, names, validity, renews, der } = leaf;
+  return {
+    serial,
+    ca: ca.record.name,
+    profile: profile.name,
+    subject: parseName(subject, 'subject').text,
+    sans: names.map(generalNameText),
+    spki_pin: pin,
+    fingerprint,
+    not_before: validity.notBefore,
+    not_after: validity.notAfter,
+    issued_at: realm.clock.now(),
+    ...(renews !== undefined && { renews }),
+    certificate: toBase64(der),
+  };
+}
+
+function auditOf(realm: Realm, record: CertificateRecord): AuditEvent {
+  const { serial, ca, profile, subject, sans, spki_pin, fingerprint, not_after, renews } = record;
+  const details = { ca, profile, subject, sans: [...sans], spki_pin, fingerprint, not_after: formatInstant(not_after as Instant) };
+  return auditEvent(realm, {
+    event: renews === undefined ? 'cert.issue' : 'cert.renew',
+    subject: serial,
+    details: renews === undefined ? details : { ...details, renews },
+  });
+}
