@@ -94,7 +94,9 @@ async function* steps(
     for (; step.length < STEP && made < total; made++) {
       const node = nodes?.[Math.floor(made / count)] ?? template.node;
       const id = uuidV4(pool);
-      step.push({ id, ...(node !== undefined && { node }), token: await sign(id, node ?? '') });
+      const signed = sign(id, node ?? '');
+      const token = typeof signed === 'string' ? signed : await signed;
+      step.push(node === undefined ? { id, token } : { id, node, token });
     }
     checkSize(step);
     await register(step);

@@ -35,6 +35,14 @@ describe.each(['p256', 'ed25519'] as const)('without a realm, a key of type %s',
     }
   });
 
+  test('mints as well with a key that takes its time', async () => {
+    const { clock, random } = await tokenRealm({ withoutKey: true });
+    const signer = signerOf(key);
+    const slow = { ...signer, sign: async (data: Uint8Array) => signer.sign(data) };
+    const [made] = await all(mintStateless({ clock, random }, { request: { ...worker, node: 'n1' }, issuer: 'ci', signer: slow }));
+    expect((await verifyTokenOffline({ clock, verifyJws }, { token: made?.token ?? '', keys, cluster: 'prod' })).grant.node).toBe('n1');
+  });
+
   test('mints the very bytes that single minting would', async () => {
     const facts = { issuer: 'ci', id: '3f0a3f5e-7a53-4c39-8c39-8c397a533f0a', now: 1_800_000_000 as never, maxLifetime: seconds(86400) };
     const deterministic = { ...signerOf(key), sign: (data: Uint8Array) => data.slice(0, 64) };
@@ -92,6 +100,7 @@ test('the pool gives no byte twice, and large requests pass it by', () => {
   const [pool, plain] = [pooledRandom(fakeRandom('a')), fakeRandom('a')];
   const bytes = Array.from({ length: 256 }, () => pool.bytes(16));
   expect(Buffer.concat(bytes)).toEqual(Buffer.from(plain.bytes(4096)));
+  expect(new Set(bytes.map((part) => Buffer.from(part).toString('hex'))).size).toBe(256);
   expect(pool.bytes(5000)).toEqual(plain.bytes(5000));
   expect(pool.bytes(16)).toEqual(plain.bytes(4096).slice(0, 16));
 });

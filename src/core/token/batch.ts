@@ -11,7 +11,7 @@ const ID = '\u0001';
 const NODE = '\u0002';
 
 /** Signs the claims of one token of the batch. @param node only for a template with a node. */
-export type BatchSigner = (id: string, node: string) => Promise<string>;
+export type BatchSigner = (id: string, node: string) => string | Promise<string>;
 
 /**
  * @param template claims whose jti, and node if there is one, are replaced by those of each token.
@@ -25,10 +25,13 @@ export function batchSigner(signer: TokenSigner, template: TokenClaims): BatchSi
     throw new JoineryError('ERR_INPUT_MALFORMED', '--label: expected text without control characters, found one');
   }
   const header = `${encodeHeader(signer)}.`;
-  return async (id, node) => {
+  return (id, node) => {
     const payload = afterNode === undefined ? `${beforeId}${id}${between}` : `${beforeId}${id}${between}${node}${afterNode}`;
     const input = header + toBase64Url(utf8(payload));
-    return `${input}.${toBase64Url(await signer.sign(utf8(input)))}`;
+    const signature = signer.sign(utf8(input));
+    // Not awaiting what is there already is a tenth of the whole time.
+    if (signature instanceof Uint8Array) return `${input}.${toBase64Url(signature)}`;
+    return signature.then((late) => `${input}.${toBase64Url(late)}`);
   };
 }
 
@@ -46,7 +49,7 @@ export function pooledRandom(random: Random): Random {
         at = 0;
       }
       at += length;
-      return pool.slice(at - length, at);
+      return pool.subarray(at - length, at);
     },
   };
 }
