@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { digestOf } from '../core/digest.ts';
 import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { Custody, Files, KeyReference, KeyVault, SigningKey } from '../core/ports.ts';
+import type { AdoptedKey, Custody, Files, KeyReference, KeyVault, SigningKey } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
-import { encryptedPem, openPem, plainPem } from './pkcs8.ts';
+import { encryptedPem, openForeignPem, openPem, plainPem } from './pkcs8.ts';
 import { systemRandom } from './random.ts';
 import { generatePrivateKey, signingKey } from './signatures.ts';
 
@@ -18,6 +18,8 @@ export interface KeyVaultOptions {
   passphrase(custody: Custody, use: 'create' | 'open'): Promise<Secret>;
   /** Keys are neither written nor expected encrypted. */
   readonly plaintext: boolean;
+  /** True while the keys of a committed rewrap lie beside the old ones. */
+  rewrapped?(custody: Custody): Promise<boolean>;
 }
 
 export const MIN_PASSPHRASE_CHARACTERS = 12;
@@ -29,7 +31,8 @@ export function openKeyVault(options: KeyVaultOptions): KeyVault {
   /** Custodies whose passphrase has opened a key of theirs. */
   const proved = new Map<Custody, Secret>();
   const proving = async (custody: Custody, file: string): Promise<SigningKey> => {
-    const { key, passphrase } = await readKey(options, custody, file);
+    const { privateKey, passphrase } = await readKey(options, custody, file);
+    const key = signingKey(privateKey);
     if (passphrase !== undefined) proved.set(custody, passphrase);
     opened.set(file, key);
     return key;
@@ -41,19 +44,48 @@ export function openKeyVault(options: KeyVaultOptions): KeyVault {
     proved.set(custody, passphrase);
     return passphrase;
   };
+  const write = async (name: string, custody: Custody, privateKey: KeyObject): Promise<{ reference: KeyReference; key: SigningKey }> => {
+    const passphrase = options.plaintext ? undefined : await passphraseToCreate(custody);
+    const key = signingKey(privateKey);
+    // The key's hash in the name: an orphan of a crash never blocks a second try.
+    const file = `keys/${custody}/${name}-${digestOf(key.spki).slice(0, 8)}.key`;
+    await makeDirectories(options, custody);
+    await options.files.create(join(options.directory, file), utf8(await toPem(privateKey, passphrase)), 0o600);
+    opened.set(file, key);
+    return { reference: { custody, file, type: key.type }, key };
+  };
   return {
-    async generate({ name, type, custody }) {
-      const pem = options.plaintext ? undefined : await passphraseToCreate(custody);
-      const privateKey = generatePrivateKey(type);
-      const key = signingKey(privateKey);
-      // The key's hash in the name: an orphan of a crash never blocks a second try.
-      const file = `keys/${custody}/${name}-${digestOf(key.spki).slice(0, 8)}.key`;
-      await makeDirectories(options, custody);
-      await options.files.create(join(options.directory, file), utf8(await toPem(privateKey, pem)), 0o600);
-      opened.set(file, key);
-      return { reference: { custody, file, type }, key };
+    generate: async ({ name, type, custody }) => write(name, custody, generatePrivateKey(type)),
+    async adopt(pem, { what, passphrase }) {
+      const privateKey = await openForeignPem(pem, what, passphrase);
+      const keep: AdoptedKey['keep'] = async ({ name, custody }) => (await write(name, custody, privateKey)).reference;
+      return { key: signingKey(privateKey), keep };
+    },
+    async stageRewrap(custody, passphrase) {
+      checkStrength(passphrase, custody);
+      const files = await keyFiles(options, custody);
+      if (files.length === 0) throw noKeyFile(`keys/${custody}`);
+      for (const file of files) {
+        const { privateKey } = await readKey(options, custody, file);
+        await options.files.replace(join(options.directory, besides(file)), utf8(await encryptedPem(privateKey, passphrase, systemRandom)), 0o600);
+      }
+      return files.length;
+    },
+    async finishRewrap(custody) {
+      for (const file of await keyFiles(options, custody)) {
+        const [path, beside] = [join(options.directory, file), join(options.directory, besides(file))];
+        if ((await options.files.stat(beside)) === undefined) continue;
+        await options.files.replace(path, await options.files.read(beside, MAX_KEY_FILE_BYTES), 0o600);
+        await options.files.remove(beside);
+      }
+      proved.delete(custody);
     },
     open: async ({ custody, file }: KeyReference) => opened.get(file) ?? (await proving(custody, file)),
+    async prove(custody) {
+      const [first] = await keyFiles(options, custody);
+      if (first === undefined) throw noKeyFile(`keys/${custody}`);
+      await proving(custody, first);
+    },
     async discard({ file }) {
       await options.files.remove(join(options.directory, checkPath(file)));
       opened.delete(file);
@@ -101,24 +133,37 @@ async function readKey(
   options: KeyVaultOptions,
   custody: Custody,
   file: string,
-): Promise<{ key: SigningKey; passphrase: Secret | undefined }> {
-  const path = join(options.directory, checkPath(file));
+): Promise<{ privateKey: KeyObject; passphrase: Secret | undefined }> {
+  const path = join(options.directory, await currentFile(options, custody, checkPath(file)));
   await checkFile(options.files, path, file);
   const text = decodeUtf8(await options.files.read(path, MAX_KEY_FILE_BYTES), file);
   let passphrase: Secret | undefined;
   const ask = async (): Promise<Secret> => (passphrase = await options.passphrase(custody, 'open'));
-  const key = await openPem(text, file, { plaintext: options.plaintext, passphrase: ask });
-  return { key: signingKey(key), passphrase };
+  const privateKey = await openPem(text, file, { plaintext: options.plaintext, passphrase: ask });
+  return { privateKey, passphrase };
+}
+
+/** Where a rewrap writes a key until it takes its place; KEY_FILE does not match it. */
+function besides(file: string): string {
+  return `${file}.rewrapped`;
+}
+
+/** The file that holds a key now: the one beside, from the commit of a rewrap until that one took its place. */
+async function currentFile({ directory, files, rewrapped }: KeyVaultOptions, custody: Custody, file: string): Promise<string> {
+  const pending = rewrapped !== undefined && (await rewrapped(custody));
+  return pending && (await files.stat(join(directory, besides(file)))) !== undefined ? besides(file) : file;
+}
+
+function noKeyFile(file: string): JoineryError {
+  return new JoineryError('ERR_KEY_NOT_FOUND', `${file}: expected a key file, found none`, {
+    hint: 'a realm made by realm export --online has no offline keys; otherwise restore the file from a backup',
+    details: { file },
+  });
 }
 
 async function checkFile(files: Files, path: string, file: string): Promise<void> {
   const info = await files.stat(path);
-  if (info === undefined) {
-    throw new JoineryError('ERR_KEY_NOT_FOUND', `${file}: expected a key file, found none`, {
-      hint: 'a realm made by realm export --online has no offline keys; otherwise restore the file from a backup',
-      details: { file },
-    });
-  }
+  if (info === undefined) throw noKeyFile(file);
   if (info.kind !== 'file') {
     throw new JoineryError('ERR_FILE_ACCESS', `${file}: expected a plain file, found a ${info.kind}`, {
       hint: 'put the key itself there, no link',

@@ -66,6 +66,23 @@ export async function openPem(
   return openEncrypted(block.der, await options.passphrase(), what);
 }
 
+/**
+ * Opens a private key that another program wrote, in any form that OpenSSL reads from PEM. `passphrase` is asked for an encrypted one only.
+ * @throws ERR_KEY_MALFORMED, ERR_KEY_PASSPHRASE
+ */
+export async function openForeignPem(text: string, what: string, passphrase: () => Promise<Secret>): Promise<KeyObject> {
+  // The label of PKCS #8, or the Proc-Type header of the older forms (RFC 1421 section 4.6.1.1).
+  const encrypted = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m.test(text);
+  const secret = encrypted ? await passphrase() : undefined;
+  try {
+    return createPrivateKey({ key: text, format: 'pem', ...(secret && { passphrase: secret.reveal() }) });
+  } catch (cause) {
+    if (encrypted)
+      throw new JoineryError('ERR_KEY_PASSPHRASE', `${what}: expected the passphrase of this key, found another (or a damaged file)`, { cause });
+    throw malformed(what, 'expected a private key in PEM', 'something else', 'openssl pkey -in FILE -out key.pem converts other forms');
+  }
+}
+
 function openPlain(der: Uint8Array, what: string): KeyObject {
   try {
     return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });

@@ -6,7 +6,11 @@ import { name, nearest } from '../core/names.ts';
 import { integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
 import { KEY_TYPES, type StoreCheck } from '../core/ports.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
+import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
 import type { Realm } from './realm.ts';
+
+/** When (an instant) and why a certificate was revoked: in `ca/<name>` and in `cert/<serial>`. */
+export const revocationRecord = object({ at: integer(), reason: oneOf(REVOCATION_REASON_NAMES) });
 
 const caRecord = object({
   name: name(),
@@ -17,6 +21,8 @@ const caRecord = object({
   key: optional(object({ custody: oneOf(['offline', 'online']), file: string(), type: oneOf(KEY_TYPES) })),
   /** Instant. */
   created_at: integer(),
+  /** The parent revoked it. */
+  revoked: optional(revocationRecord),
 });
 
 export type CaRecord = Parsed<typeof caRecord>;

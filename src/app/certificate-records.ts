@@ -6,6 +6,7 @@ import { name } from '../core/names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import { PROFILE_NAMES } from '../core/x509/profiles.ts';
+import { revocationRecord } from './ca-records.ts';
 import type { Realm } from './realm.ts';
 
 const certificateRecord = object({
@@ -28,6 +29,7 @@ const certificateRecord = object({
   renews: optional(string()),
   /** base64 of DER. */
   certificate: string({ maxLength: 400_000 }),
+  revoked: optional(revocationRecord),
 });
 
 export type CertificateRecord = Parsed<typeof certificateRecord>;

@@ -122,9 +122,19 @@ function pathLenOf(parent: CertificateAuthority | undefined, asked: number | und
   );
 }
 
-/** The key of an authority. @throws ERR_KEY_NOT_FOUND when it is not in this realm, and what the vault throws. */
+/** The key of an authority that may issue. @throws ERR_CA_REVOKED, ERR_KEY_NOT_FOUND when it is not in this realm, and what the vault throws. */
 export async function openCaKey(realm: Realm, ca: CertificateAuthority): Promise<SigningKey> {
-  const { name: caName, key } = ca.record;
+  const { name: caName, revoked } = ca.record;
+  if (revoked !== undefined) {
+    throw new JoineryError('ERR_CA_REVOKED', `${caName}: expected an authority that is not revoked, found ${revoked.reason}`, {
+      hint: 'create a new authority under its parent',
+    });
+  }
+  return openAnyCaKey(realm, ca);
+}
+
+/** The key of an authority, also of a revoked one: what it issued can still be revoked. @throws as {@link openCaKey} */
+export async function openAnyCaKey(realm: Realm, { record: { name: caName, key } }: CertificateAuthority): Promise<SigningKey> {
   if (key !== undefined) return realm.vault.open(key);
   throw new JoineryError('ERR_KEY_NOT_FOUND', `${caName}: expected its private key in this realm, found none`, {
     hint: 'sign where the key of this authority is kept',

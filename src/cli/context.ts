@@ -10,18 +10,21 @@ import { systemRandom } from '../adapters/random.ts';
 import { verifySignature } from '../adapters/signatures.ts';
 import { signingKeyOfText } from '../adapters/token-key.ts';
 import type { NewRealm } from '../app/create-realm.ts';
+import { fetchPassphrase } from '../app/keychain-passphrases.ts';
 import { parseRealmRecord } from '../app/realm-record.ts';
+import { rewrapRecordKey } from '../app/rewrap-keys.ts';
 import type { Caller, Realm } from '../app/realm.ts';
 import type { PackageWorld } from '../app/render-package.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
-import type { KeyVault, Progress, Prompter, SigningKey, Store, StoreEngine } from '../core/ports.ts';
+import type { Custody, Keychain, KeyVault, Progress, Prompter, SecretSharing, SigningKey, Store, StoreEngine } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
+import type { Secret } from '../core/secret.ts';
 import type { HmacKey } from '../core/token/hmac-key.ts';
 import type { TokenSigner } from '../core/token/signer.ts';
 import { currentIo } from './io.ts';
 import { type PassphraseSource, passphraseSource } from './passphrases.ts';
-import { progressOn } from './render/progress.ts';
+import { type PausableProgress, progressOn } from './render/progress.ts';
 
 /** The flags that the context obeys, where a command has them. */
 export interface RealmFlags {
@@ -30,6 +33,7 @@ export interface RealmFlags {
   readonly 'correlation-id'?: string | undefined;
   readonly 'passphrase-file'?: string | undefined;
   readonly 'online-passphrase-file'?: string | undefined;
+  readonly keychain?: boolean | undefined;
   readonly quiet?: boolean | undefined;
 }
 
@@ -55,6 +59,9 @@ export interface Context {
   /** The configuration in a directory: that of a backup. */
   configIn(directory: string): Promise<RealmConfig>;
   storeEngine(): Promise<StoreEngine>;
+  /** @throws ERR_KEYCHAIN_UNAVAILABLE */
+  keychain(): Promise<Keychain>;
+  secretSharing(): Promise<SecretSharing>;
   /** What rendering a package needs beyond the realm. */
   packageWorld(): Promise<PackageWorld>;
   close(): Promise<void>;
@@ -64,12 +71,14 @@ const STATE_FILE = 'state.db';
 
 export function openContext(flags: RealmFlags, warn: (message: string) => void): Context {
   const io = currentIo();
-  const prompter = lazyPrompter();
+  const progress = progressOn(io.stderr, flags.quiet !== true);
+  const prompter = lazyPrompter(progress);
   const passphrases = passphraseSource({
     files: { offline: flags['passphrase-file'], online: flags['online-passphrase-file'] },
     env: io.env,
     read: (path, maxBytes) => systemFiles.read(path, maxBytes),
     prompter,
+    keychain: flags.keychain === true ? (custody) => fromKeychain(store, custody) : undefined,
     warn,
   });
   const world: World = {
@@ -81,13 +90,14 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     verifyJws,
     caller: callerOf(flags, io.env),
   };
-  const named = flags.realm ?? (io.env['JOINERY_REALM'] || undefined);
   let store: Store | undefined;
+  const named = flags.realm ?? (io.env['JOINERY_REALM'] || undefined);
   let opened: Promise<Realm> | undefined;
   const vault = async (directory: string, plaintext: boolean): Promise<KeyVault> => {
     if (plaintext) warn('the keys of this realm are not encrypted (--insecure-plaintext-keys): whoever reads its files has its keys');
     const { openKeyVault } = await import('../adapters/key-files.ts');
-    return openKeyVault({ directory, files: systemFiles, passphrase: passphrases, plaintext });
+    const rewrapped = async (custody: Custody) => (await store?.get(rewrapRecordKey(custody))) !== undefined;
+    return openKeyVault({ directory, files: systemFiles, passphrase: passphrases, plaintext, rewrapped });
   };
   const openStore = async (directory: string, create: boolean): Promise<Store> => {
     const { openSqliteStore } = await import('../adapters/sqlite-store.ts');
@@ -103,12 +113,17 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
   };
   return {
     world,
-    progress: progressOn(io.stderr, flags.quiet !== true),
+    progress,
     passphrases,
     prompter,
     ...tokenSigners(passphrases),
     renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
     newRealm: (config, plaintextKeys) => {
+      if (flags.keychain === true) {
+        throw new JoineryError('ERR_USAGE', '--keychain: expected a realm that has stored its passphrases there, found one to be made', {
+          hint: 'afterwards: joinery realm keychain store',
+        });
+      }
       const directory = named ?? io.cwd();
       const open = { createStore: () => openStore(directory, true), openVault: () => vault(directory, plaintextKeys) };
       return { ...world, directory, config, ...open };
@@ -117,6 +132,8 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     location,
     configIn: async (directory) => (await locate(directory, '')).config,
     storeEngine,
+    keychain,
+    secretSharing: async () => (await import('../adapters/shamir.ts')).secretSharing,
     packageWorld,
     close: async () => store?.close(),
   };
@@ -130,6 +147,14 @@ async function locate(named: string | undefined, cwd: string): ReturnType<Contex
 async function storeEngine(): Promise<StoreEngine> {
   const { sqliteEngine } = await import('../adapters/sqlite-store.ts');
   return sqliteEngine();
+}
+
+async function keychain(): Promise<Keychain> {
+  return (await import('../adapters/keychain.ts')).openKeychain();
+}
+
+async function fromKeychain(store: Store | undefined, custody: Custody): Promise<Secret | undefined> {
+  return store && fetchPassphrase({ store }, await keychain(), custody);
 }
 
 async function packageWorld(): Promise<PackageWorld> {
@@ -163,14 +188,14 @@ function osUser(): string {
   }
 }
 
-function lazyPrompter(): Prompter {
+function lazyPrompter(progress: PausableProgress): Prompter {
   const load = async (): Promise<Prompter> => {
     const { terminalPrompter } = await import('../adapters/prompter.ts');
     const { stdin, stderr } = currentIo();
     return terminalPrompter({ input: stdin, output: stderr });
   };
   return {
-    passphrase: async (question, options) => (await load()).passphrase(question, options),
-    confirm: async (question, options) => (await load()).confirm(question, options),
+    passphrase: (question, options) => progress.pause(async () => (await load()).passphrase(question, options)),
+    confirm: (question, options) => progress.pause(async () => (await load()).confirm(question, options)),
   };
 }

@@ -9,6 +9,11 @@ export function positional(options: { readonly description: string; readonly req
   return Args.string({ ...options, required: true, ignoreStdin: true });
 }
 
+/** One positional argument or more. */
+export function positionals(options: { readonly description: string }) {
+  return Args.string({ ...options, required: true, multiple: true, ignoreStdin: true });
+}
+
 export function optionalPositional(options: { readonly description: string }) {
   return Args.string({ ...options, ignoreStdin: true });
 }
@@ -32,8 +37,8 @@ export const realmFlags = {
   }),
 };
 
-/** For every command that needs a private key of the realm. */
-export const keyFlags = {
+/** For commands that are given a passphrase. */
+export const passphraseFlags = {
   'passphrase-file': Flags.string({
     description: 'file with the passphrase of the offline keys (or JOINERY_PASSPHRASE)',
     helpGroup: 'KEYS',
@@ -45,6 +50,21 @@ export const keyFlags = {
     helpValue: 'FILE',
   }),
 };
+
+/** For every command that needs a private key of the realm. */
+export const keyFlags = {
+  ...passphraseFlags,
+  keychain: Flags.boolean({
+    description: 'take passphrases that no file or variable gives from the keychain of the operating system',
+    helpGroup: 'KEYS',
+  }),
+};
+
+export const custodyFlag = Flags.option({
+  options: ['offline', 'online'] as const,
+  required: true,
+  description: 'which keys: offline (roots, signers) or online (issuing authorities, audit)',
+})();
 
 /** @throws ERR_USAGE */
 export function durationFlag(flag: string, value: string): Seconds {

@@ -1,4 +1,4 @@
-/** Where passphrases come from: a file, the environment (deleted once read), or the terminal. Never argv. */
+/** Where passphrases come from: a file, the environment (deleted once read), the keychain when asked, or the terminal. Never argv. */
 import { JoineryError } from '../core/errors.ts';
 import type { Custody, Files, Prompter } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
@@ -22,6 +22,8 @@ export interface PassphraseOptions {
   readonly env: Record<string, string | undefined>;
   readonly read: Files['read'];
   readonly prompter: Prompter;
+  /** What the keychain holds; left out when it was not asked for. */
+  readonly keychain?: ((custody: Custody) => Promise<Secret | undefined>) | undefined;
   warn(message: string): void;
 }
 
@@ -49,9 +51,10 @@ export function passphraseSource(options: PassphraseOptions): PassphraseSource {
       instead: `name a file with ${flag} or set ${variable}`,
     });
   };
-  const find = (custody: Custody, use: 'create' | 'open'): Promise<Secret> => {
-    const own = given(custody);
-    if (own !== undefined) return own;
+  const find = async (custody: Custody, use: 'create' | 'open'): Promise<Secret> => {
+    const own = given(custody) ?? options.keychain?.(custody);
+    const found = await own;
+    if (found !== undefined) return found;
     if (custody === 'online' && given('offline') !== undefined) {
       options.warn(
         'the online keys use the passphrase of the offline keys: whoever runs a server with it could open the roots; give --online-passphrase-file',
@@ -73,6 +76,16 @@ function takeVariable(env: Record<string, string | undefined>, custody: Custody)
   const value = env[variable];
   delete env[variable];
   return value === undefined || value === '' ? undefined : new Secret(value);
+}
+
+/** A passphrase that is neither the offline nor the online one: from the file of a flag, or the terminal. */
+export function otherPassphrase(
+  world: { readonly files: Pick<Files, 'read'>; readonly prompter: Prompter },
+  options: { readonly file: string | undefined; readonly flag: string; readonly question: string; readonly confirm: boolean },
+): Promise<Secret> {
+  const { file, flag, question, confirm } = options;
+  if (file !== undefined) return passphraseFile(file, world.files.read);
+  return world.prompter.passphrase(question, { confirm, instead: `name a file with ${flag}` });
 }
 
 /** The first line of a file. */

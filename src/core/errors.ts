@@ -140,6 +140,7 @@ export const ERRORS = {
   ERR_TRUST_STATE_MALFORMED: malformed('the trust state of the node is damaged'),
   ERR_TRUST_NOT_FOUND: notFound('no such trust bundle version'),
   ERR_TRUST_SIGNER_EXISTS: conflict('the signer is there already'),
+  ERR_TRUST_DOWNLOAD: network('a trust document could not be downloaded'),
   ERR_TRUST_STALE: refused('the trust that a node holds is stale'),
   ERR_CA_NOT_FOUND: notFound('no such certificate authority'),
   // join tokens: in the order of the checks

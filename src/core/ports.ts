@@ -129,8 +129,30 @@ export interface KeyVault {
   }): Promise<{ reference: KeyReference; key: SigningKey }>;
   /** @throws ERR_KEY_NOT_FOUND, ERR_KEY_PASSPHRASE, ERR_KEY_MALFORMED */
   open(reference: KeyReference): Promise<SigningKey>;
+  /** Opens one key of a custody, which shows that its passphrase is the right one. @throws ERR_KEY_NOT_FOUND when there is none, ERR_KEY_PASSPHRASE */
+  prove(custody: Custody): Promise<void>;
   /** Removes a key made by {@link generate} whose record was never committed. */
   discard(reference: KeyReference): Promise<void>;
+  /**
+   * Reads a private key that was made elsewhere, in PEM: PKCS #8, PKCS #1 or SEC 1, encrypted or not.
+   * @throws ERR_KEY_MALFORMED, ERR_KEY_PASSPHRASE
+   */
+  adopt(pem: string, options: { readonly what: string; passphrase(): Promise<Secret> }): Promise<AdoptedKey>;
+  /**
+   * Writes every key of a custody under another passphrase beside the one that is used. Nothing reads these before the commit of
+   * the record `key-rewrap/<custody>`; from then on they are what is read.
+   * @returns how many keys there are.
+   * @throws ERR_KEY_NOT_FOUND when there is none, ERR_KEY_PASSPHRASE, ERR_KEY_PASSPHRASE_WEAK
+   */
+  stageRewrap(custody: Custody, passphrase: Secret): Promise<number>;
+  /** Puts the keys of a committed rewrap in the place of the old ones; after it the record may go. Finishes an interrupted one. */
+  finishRewrap(custody: Custody): Promise<void>;
+}
+
+export interface AdoptedKey {
+  readonly key: SigningKey;
+  /** Writes it as one of the realm's own. @throws as {@link KeyVault.generate} */
+  keep(request: { readonly name: string; readonly custody: Custody }): Promise<KeyReference>;
 }
 
 /** A private key on its way to the owner of a certificate: the realm does not keep it. */
@@ -163,6 +185,23 @@ export interface Pkcs12Contents {
 
 /** Writes a PKCS #12 file with a MAC over SHA-256. Nothing in joinery reads one with a password. */
 export type WritePkcs12 = (contents: Pkcs12Contents) => Promise<Uint8Array>;
+
+/** Shamir's secret sharing: any `threshold` of the shares give the secret back, fewer say nothing about it. */
+export interface SecretSharing {
+  split(secret: Uint8Array, rule: { readonly shares: number; readonly threshold: number }): Promise<readonly Uint8Array[]>;
+  /** With too few or wrong shares the result is something else, or ERR_SHARE_MISMATCH. */
+  combine(shares: readonly Uint8Array[]): Promise<Uint8Array>;
+}
+
+/** Passphrases in the keychain of the operating system. Every method throws ERR_KEYCHAIN_UNAVAILABLE where there is none. */
+export interface Keychain {
+  /** The library that serves it. */
+  readonly library: string;
+  get(account: string): Promise<Secret | undefined>;
+  set(account: string, passphrase: Secret): Promise<void>;
+  /** @returns false when there was none. */
+  delete(account: string): Promise<boolean>;
+}
 
 /** Signature algorithms that the verifier knows, under X.509's and JOSE's common names. */
 export type SignatureAlgorithm =
@@ -274,5 +313,6 @@ export interface Prompter {
 
 /** Shows that something is going on; prints on a terminal only. */
 export interface Progress {
-  step<T>(label: string, work: () => Promise<T>): Promise<T>;
+  /** `work` may say how far it is, in the place of the label. */
+  step<T>(label: string, work: (say: (label: string) => void) => Promise<T>): Promise<T>;
 }

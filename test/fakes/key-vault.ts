@@ -1,3 +1,4 @@
+import { openForeignPem } from '../../src/adapters/pkcs8.ts';
 import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import type { KeyReference, KeyVault, SigningKey } from '../../src/core/ports.ts';
@@ -18,6 +19,20 @@ export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningK
       if (key === undefined) return Promise.reject(new JoineryError('ERR_KEY_NOT_FOUND', `expected a key at ${reference.file}, found none`));
       return Promise.resolve(key);
     },
+    async adopt(pem, { what, passphrase }) {
+      const key = signingKey(await openForeignPem(pem, what, passphrase));
+      return {
+        key,
+        keep: ({ name, custody }) => {
+          const reference: KeyReference = { custody, file: `keys/${custody}/${name}-${keys.size}.key`, type: key.type };
+          keys.set(reference.file, key);
+          return Promise.resolve(reference);
+        },
+      };
+    },
+    prove: () => Promise.resolve(),
+    stageRewrap: (custody) => Promise.resolve([...keys.keys()].filter((file) => file.startsWith(`keys/${custody}/`)).length),
+    finishRewrap: () => Promise.resolve(),
     discard(reference) {
       keys.delete(reference.file);
       return Promise.resolve();

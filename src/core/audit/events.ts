@@ -3,6 +3,7 @@ export const AUDIT_EVENTS = {
   'realm.create': 'a realm was created',
   'realm.backup': 'a backup of the realm was written',
   'realm.restore': 'the realm was restored from a backup',
+  'realm.keychain': 'a passphrase of the realm was stored in the keychain of the operating system, or removed from it',
   'realm.upgrade': 'the state of the realm was upgraded to a newer format',
   'audit.key': 'the key that signs checkpoints of the audit log was created',
   'audit.checkpoint': 'a checkpoint of the audit log was signed',

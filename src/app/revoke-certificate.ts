@@ -1,0 +1,138 @@
+/** Revokes a certificate that this realm issued: a leaf, an authority under a parent, or a cross-certificate. */
+import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
+import { JoineryError } from '../core/errors.ts';
+import { integer, object, oneOf, type Parsed, parseDocument, string } from '../core/parse.ts';
+import type { StoreCheck } from '../core/ports.ts';
+import { formatInstant, type Instant } from '../core/time.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
+import { REVOCATION_REASON_NAMES, type RevocationReason } from '../core/x509/crl-writer.ts';
+import { caKey, readCas, type revocationRecord } from './ca-records.ts';
+import { certificateKey, parseCertificateRecord } from './certificate-records.ts';
+import { readCrosses } from './cross-records.ts';
+import { auditEvent, commit, type Realm } from './realm.ts';
+
+export interface RevokeCertificateInput {
+  /** Hex, in any case, with or without colons: the whole serial number. */
+  readonly serial: string;
+  /** Default unspecified. */
+  readonly reason?: RevocationReason | undefined;
+}
+
+export interface RevokeCertificateResult {
+  /** Lower-case hex. */
+  readonly serial: string;
+  /** The authority whose next CRL lists it. */
+  readonly issuer: string;
+  readonly at: Instant;
+  readonly reason: RevocationReason;
+  /** True when it was revoked before: nothing was changed. */
+  readonly already: boolean;
+}
+
+/** What a CRL of an authority is made of: `revocation/<authority>/<serial>`, in the order of serial numbers. */
+const revocation = object({
+  serial: string({ minLength: 2, maxLength: 40, pattern: /^[0-9a-f]+$/ }),
+  at: integer(),
+  reason: oneOf(REVOCATION_REASON_NAMES),
+  /** End of the certificate, after which lists drop it. */
+  not_after: integer(),
+});
+
+export type RevocationRecord = Parsed<typeof revocation>;
+
+export const revocationPrefix = (issuer: string): string => `revocation/${issuer}/`;
+
+/** @throws ERR_REALM_MALFORMED */
+export function parseRevocation(key: string, value: JsonValue): RevocationRecord {
+  return parseDocument(revocation, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');
+}
+
+interface Target {
+  /** Name for the audit log. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly notAfter: number;
+  readonly revoked: Parsed<typeof revocationRecord> | undefined;
+  readonly value: JsonObject;
+  readonly check: StoreCheck;
+}
+
+/**
+ * Exact: the whole serial number names one certificate. The record, what the next CRL lists, and the audit event are one commit.
+ * A second revocation changes nothing and gives the first.
+ * @throws ERR_INPUT_MALFORMED, ERR_CERTIFICATE_NOT_FOUND, ERR_CA_CONSTRAINT for a self-signed root, ERR_STORE_CONFLICT
+ */
+export async function revokeCertificate(realm: Realm, input: RevokeCertificateInput): Promise<RevokeCertificateResult> {
+  const serial = parseSerial(input.serial);
+  const { reason = 'unspecified' } = input;
+  const target = await find(realm, serial);
+  const { issuer, revoked } = target;
+  if (revoked !== undefined) return { serial, issuer, at: revoked.at as Instant, reason: revoked.reason, already: true };
+  const at = realm.clock.now();
+  const listed: RevocationRecord = { serial, at, reason, not_after: target.notAfter };
+  const details = { serial, issuer, reason, not_after: formatInstant(target.notAfter as Instant) };
+  await commit(realm.store, {
+    checks: [target.check],
+    writes: [
+      { key: target.check.key, value: { ...target.value, revoked: { at, reason } } },
+      { key: `${revocationPrefix(issuer)}${serial}`, value: listed },
+    ],
+    audit: [auditEvent(realm, { event: 'cert.revoke', subject: target.subject, details })],
+  });
+  return { serial, issuer, at, reason, already: false };
+}
+
+/** @returns lower-case hex. @throws ERR_INPUT_MALFORMED */
+function parseSerial(text: string): string {
+  const serial = text.replaceAll(':', '').toLowerCase();
+  if (/^(?:[0-9a-f]{2}){1,20}$/.test(serial)) return serial;
+  throw new JoineryError(
+    'ERR_INPUT_MALFORMED',
+    `SERIAL: expected a whole serial number of 1 to 20 octets in hex, found ${JSON.stringify(text.slice(0, 64))}`,
+    { hint: 'openssl x509 -noout -serial shows it' },
+  );
+}
+
+async function find(realm: Realm, serial: string): Promise<Target> {
+  const target = (await findLeaf(realm, serial)) ?? (await findCross(realm, serial)) ?? (await findCa(realm, serial));
+  if (target !== undefined) return target;
+  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `SERIAL: expected a certificate that this realm issued, found none with ${serial}`, {
+    hint: 'the whole serial number is needed; a part of it never matches',
+    details: { serial },
+  });
+}
+
+/** A serial number made elsewhere may have a zero octet before it, which tools leave out. */
+function isSerial({ serialNumber }: Certificate, serial: string): boolean {
+  return serialNumber.replace(/^00/, '') === serial.replace(/^00/, '');
+}
+
+async function findLeaf({ store }: Realm, serial: string): Promise<Target | undefined> {
+  const key = certificateKey(serial);
+  const entry = await store.get(key);
+  if (entry === undefined) return undefined;
+  const record = parseCertificateRecord(key, entry.value);
+  const check = { key, version: entry.version };
+  return { subject: serial, issuer: record.ca, notAfter: record.not_after, revoked: record.revoked, value: { ...record }, check };
+}
+
+async function findCross(realm: Realm, serial: string): Promise<Target | undefined> {
+  const cross = (await readCrosses(realm)).find(({ certificate }) => isSerial(certificate, serial));
+  if (cross === undefined) return undefined;
+  const { record, certificate, check } = cross;
+  const subject = `${record.name} by ${record.by}`;
+  return { subject, issuer: record.by, notAfter: certificate.notAfter, revoked: record.revoked, value: { ...record }, check };
+}
+
+async function findCa(realm: Realm, serial: string): Promise<Target | undefined> {
+  const ca = (await readCas(realm)).find(({ certificate }) => isSerial(certificate, serial));
+  if (ca === undefined) return undefined;
+  const { record, certificate, check } = ca;
+  if (record.parent === undefined) {
+    throw new JoineryError('ERR_CA_CONSTRAINT', `SERIAL: expected a certificate with an issuer above it, found the root ${record.name}`, {
+      hint: 'nothing above a root can revoke it: publish a trust bundle without it (joinery trust publish)',
+      details: { key: caKey(record.name) },
+    });
+  }
+  return { subject: record.name, issuer: record.parent, notAfter: certificate.notAfter, revoked: record.revoked, value: { ...record }, check };
+}
