@@ -45,16 +45,11 @@ export async function applyTrust<P extends Purpose>(world: NodeWorld, input: App
   const healed = known !== undefined && !moved && (await healPem(world, state, input, known.held));
   const walk = walkTrust({ ...input, known, now: clock.now(), verify });
   const after = trustAfter(known, walk);
-  if (walk.steps.length > 0 || moved) {
-    await assertNodeApart(world, state, input, after.held);
-    await writeNodeTrust(world, state, input, { before: known, after, event: 'apply' });
-  }
-  return {
-    ...applied(world, known, after),
-    steps: walk.steps.length,
-    healed,
-    missing: walk.missing,
-  };
+  const result = { ...applied(world, known, after), steps: walk.steps.length, healed, missing: walk.missing };
+  if (walk.steps.length === 0 && !moved) return result;
+  await assertNodeApart(world, state, input, after.held);
+  await writeNodeTrust(world, state, input, { before: known, after, event: 'apply' });
+  return result;
 }
 
 /** What the node trusts after a walk. Without a step nothing changes: a node that was reverted stays so until a newer version comes. */

@@ -1,5 +1,5 @@
 /** The trust files of a node: the PEM of each purpose, the state, and beside it the manifests that the state names. */
-import { canonicalBytes, type JsonObject, parseStrictJson } from '../core/canonical-json.ts';
+import { canonicalBytes, canonicalJson, type JsonObject, parseStrictJson } from '../core/canonical-json.ts';
 import { digestOf } from '../core/digest.ts';
 import { concat, decodeUtf8, utf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
@@ -63,6 +63,12 @@ export async function readNodeTrust<P extends Purpose>(
     return { version, signed: readManifest(version.manifest, purpose, world.verifySignature, what) };
   });
   return trustOf(entry, known, path);
+}
+
+/** The PEM by which a node verifies platform endpoints, undefined before first trust. @throws ERR_TRUST_STATE_MALFORMED */
+export async function endpointTrust(world: NodeWorld, statePath: string): Promise<string | undefined> {
+  const trust = await readNodeTrust(world, await readNodeState(world, statePath), 'control-plane-https', statePath);
+  return trust?.held.signed.manifest.bundle_pem;
 }
 
 async function readKept({ files }: NodeWorld, path: string): Promise<readonly Offer[]> {
@@ -136,14 +142,24 @@ export async function writeNodeTrust(
 ): Promise<void> {
   const { purpose, path, statePath } = paths;
   const kept = distinct([...versionsOf(after), ...(before === undefined ? [] : versionsOf(before))]);
+  await assertUnchanged(world, state, statePath);
   const next = changeState(state, purpose, after, { event, path, now: world.clock.now(), actor: world.actor });
   await world.files.replace(
     manifestsPath(statePath, purpose),
     documentBytes(chainDocument(kept.map(({ version }) => version))),
     PUBLIC_FILE,
   );
-  await world.files.replace(statePath, documentBytes(next as unknown as JsonObject), PUBLIC_FILE);
+  await world.files.replace(statePath, documentBytes(asObject(next)), PUBLIC_FILE);
   await writePem(world.files, path, after.held);
+}
+
+/** Another apply (a timer beside a person) may have gone further meanwhile: neither floor nor file may fall back to what was read. */
+async function assertUnchanged(world: NodeWorld, state: NodeState, statePath: string): Promise<void> {
+  const now = await readNodeState(world, statePath);
+  if (canonicalJson(asObject(now)) === canonicalJson(asObject(state))) return;
+  throw new JoineryError('ERR_STORE_CONFLICT', `${statePath}: expected the state as it was read, found it changed by another process`, {
+    hint: 'run the command again',
+  });
 }
 
 function versionsOf({ held, floor, previous }: NodeTrust): readonly KnownVersion[] {
@@ -152,6 +168,11 @@ function versionsOf({ held, floor, previous }: NodeTrust): readonly KnownVersion
 
 function distinct(versions: readonly KnownVersion[]): readonly KnownVersion[] {
   return [...new Map(versions.map((known) => [known.signed.digest, known])).values()];
+}
+
+/** The state is a document; the compiler does not see it, because interfaces have no index signature. */
+function asObject(state: NodeState): JsonObject {
+  return state as unknown as JsonObject;
 }
 
 function documentBytes(document: JsonObject): Uint8Array {
@@ -173,6 +194,7 @@ export async function pemMatches(files: Files, path: string, fingerprint: string
 export async function healPem(world: NodeWorld, state: NodeState, paths: NodePaths, held: KnownVersion): Promise<boolean> {
   if (await pemMatches(world.files, paths.path, held.signed.manifest.sha256_fingerprint)) return false;
   await assertNodeApart(world, state, paths, held);
+  await assertUnchanged(world, state, paths.statePath);
   await writePem(world.files, paths.path, held);
   return true;
 }

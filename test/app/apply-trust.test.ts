@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemFiles } from '../../src/adapters/files.ts';
 import { verifySignature } from '../../src/adapters/signatures.ts';
 import { applyTrust, resetTrust, revertTrust } from '../../src/app/apply-trust.ts';
-import { readNodeState, readOffers } from '../../src/app/node-trust.ts';
+import { endpointTrust, readNodeState, readOffers } from '../../src/app/node-trust.ts';
 import { collectOffers } from '../../src/app/trust-documents.ts';
 import { trustStatus } from '../../src/app/trust-status.ts';
 import { canonicalJson } from '../../src/core/canonical-json.ts';
@@ -294,6 +294,32 @@ describe('resetTrust', () => {
   });
 });
 
+describe('two at once', () => {
+  it('never lower the floor: the slower one is told to run again', async () => {
+    await apply([one]);
+    let raced = false;
+    const slow: Files = {
+      ...systemFiles,
+      read: async (...args) => {
+        const bytes = await systemFiles.read(...args);
+        if (!raced && args[0].endsWith('manifest.json')) {
+          raced = true;
+          await apply([two, three]);
+        }
+        return bytes;
+      },
+    };
+    expect((await refusalOf(apply([two], {}, slow))).code).toBe('ERR_STORE_CONFLICT');
+    expect(await apply([])).toMatchObject({ version: 3, healed: false });
+  });
+
+  it('find the endpoints of the platform by what is held', async () => {
+    expect(await endpointTrust(world(), join(directory, 'state.json'))).toBeUndefined();
+    await apply([one]);
+    expect(await endpointTrust(world(), join(directory, 'state.json'))).toBe(one.signed.manifest.bundle_pem);
+  });
+});
+
 describe('trustStatus', () => {
   it('names what is wrong', async () => {
     expect(await trustStatus(world(), join(directory, 'state.json'))).toEqual([]);
@@ -309,13 +335,19 @@ describe('trustStatus', () => {
 });
 
 describe('documents', () => {
+  const source = {
+    files: systemFiles,
+    download: (url: string) => Promise.resolve(Buffer.from(url.endsWith('two') ? document(one, two) : document(one))),
+  };
+
   it('come from files and from directories', async () => {
     writeFileSync(join(directory, `${CPH}.chain.json`), document(one, two));
     writeFileSync(join(directory, `${NCL}.chain.json`), document(node));
     writeFileSync(join(directory, 'notes.json'), '{}');
-    expect(await collectOffers(systemFiles, [`${directory}/`], CPH)).toHaveLength(2);
-    expect(await collectOffers(systemFiles, [join(directory, `${NCL}.chain.json`)], NCL)).toHaveLength(1);
-    const error = await refusalOf(collectOffers(systemFiles, [mkdtempSync(join(directory, 'empty-'))], CPH));
+    expect(await collectOffers(source, [`${directory}/`], CPH)).toHaveLength(2);
+    expect(await collectOffers(source, [join(directory, `${NCL}.chain.json`)], NCL)).toHaveLength(1);
+    expect(await collectOffers(source, ['https://boot.example.internal/two', 'http://boot.example.internal/one'], CPH)).toHaveLength(3);
+    const error = await refusalOf(collectOffers(source, [mkdtempSync(join(directory, 'empty-'))], CPH));
     expect(error.code).toBe('ERR_FILE_NOT_FOUND');
   });
 

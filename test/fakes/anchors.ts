@@ -22,7 +22,12 @@ export interface TestCaOptions {
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly leaf?: true;
+  /** IPv4, for a leaf. */
+  readonly ipAddress?: string;
 }
+
+const addressNames = (address?: string) =>
+  address === undefined ? [] : [{ kind: 'ip' as const, bytes: Uint8Array.from(address.split('.').map(Number)) }];
 
 /** A certificate made without a realm: self-signed without `issuer`, a CA unless `leaf`. */
 export async function testCa(name: string, options: TestCaOptions = {}): Promise<TestCa> {
@@ -40,7 +45,12 @@ export async function testCa(name: string, options: TestCaOptions = {}): Promise
     spki: key.spki,
   };
   const template = options.leaf
-    ? leafTemplate({ ...request, issuer: (issuer as TestCa).certificate, profile: LEAF_PROFILES.server, names: [] })
+    ? leafTemplate({
+        ...request,
+        issuer: (issuer as TestCa).certificate,
+        profile: LEAF_PROFILES.server,
+        names: addressNames(options.ipAddress),
+      })
     : caTemplate({ ...request, issuer: issuer?.certificate });
   const tbs = writeTbs(template);
   const der = writeSigned(tbs, request.signer, await (issuer?.key ?? key).sign(tbs, 'der'));

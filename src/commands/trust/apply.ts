@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { type AppliedTrust, applyTrust, revertTrust } from '../../app/apply-trust.ts';
 import { collectOffers } from '../../app/trust-documents.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { nodeWorld } from '../../cli/node-world.ts';
+import { documentSource, nodeWorld } from '../../cli/node-world.ts';
 import { nodeTrustFlags } from '../../cli/trust-flags.ts';
 import { appliedData, appliedText, missingText } from '../../cli/trust-output.ts';
 import { parseDigest } from '../../core/digest.ts';
@@ -20,7 +20,7 @@ export default class TrustApply extends BaseCommand<typeof TrustApply> {
     '<%= config.bin %> <%= command.id %> --revert --purpose control-plane-https --path /etc/joinery/ca.pem --state /var/lib/joinery/trust/state.json',
   ];
   static override args = {
-    manifest: Args.string({ multiple: true, ignoreStdin: true, description: 'trust documents, or directories with documents' }),
+    manifest: Args.string({ multiple: true, ignoreStdin: true, description: 'trust documents: files, directories, or URLs' }),
   };
   static override flags = {
     ...nodeTrustFlags,
@@ -55,7 +55,7 @@ export default class TrustApply extends BaseCommand<typeof TrustApply> {
       purpose,
       path,
       statePath,
-      offers: await collectOffers(world.files, documents, purpose),
+      offers: await collectOffers(await documentSource(world, statePath), documents, purpose),
       firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
       environment: {
         ...(environment !== undefined && { environment_name: environment }),

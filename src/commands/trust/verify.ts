@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { collectOffers } from '../../app/trust-documents.ts';
 import { verifyTrust } from '../../app/verify-trust.ts';
+import { download } from '../../cli/node-world.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { readJson } from '../../cli/input.ts';
 import { fields } from '../../cli/render/text.ts';
@@ -21,7 +22,7 @@ export default class TrustVerify extends BaseCommand<typeof TrustVerify> {
       multiple: true,
       required: true,
       ignoreStdin: true,
-      description: 'trust documents, or directories with documents',
+      description: 'trust documents: files, directories, or URLs',
     }),
   };
   static override flags = {
@@ -38,7 +39,7 @@ export default class TrustVerify extends BaseCommand<typeof TrustVerify> {
       { clock, verifySignature },
       {
         purpose,
-        offers: await collectOffers(files, this.args.manifest, purpose),
+        offers: await collectOffers({ files, download }, this.args.manifest, purpose),
         firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
         index: document && parseTrustIndex(document.value, document.what),
       },
