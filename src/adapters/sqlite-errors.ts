@@ -2,6 +2,8 @@
 import { JoineryError } from '../core/errors.ts';
 
 const FULL = 13;
+/** SQLITE_IOERR_SHMSIZE: the shared memory of the WAL could not grow, which is how a full disk shows itself on opening. */
+const SHM_FULL = 4874;
 const BUSY = [5, 6];
 const DAMAGED = [11, 24, 26];
 
@@ -18,7 +20,7 @@ function translateError(path: string, error: unknown): unknown {
   const errcode: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   if (typeof errcode !== 'number') return error;
   const primary = errcode & 0xff;
-  if (primary === FULL)
+  if (primary === FULL || errcode === SHM_FULL)
     return new JoineryError('ERR_FILE_DISK_FULL', `${path}: expected space for the state, found the disk full`, { cause: error });
   if (BUSY.includes(primary)) {
     return new JoineryError('ERR_STORE_BUSY', `${path}: expected to lock the state in time, found it locked by another process`, {

@@ -8,6 +8,7 @@ import { keyFlags, realmFlags } from '../cli/flags.ts';
 import { fields } from '../cli/render/text.ts';
 import { parseRealmConfig } from '../core/realm/config.ts';
 
+const CUSTODIES = ['offline', 'online'] as const;
 const FIRST_KEYS = [prepareTrustSigners, firstTokenKey, createCheckpointKey];
 
 export default class Init extends BaseCommand<typeof Init> {
@@ -45,6 +46,8 @@ export default class Init extends BaseCommand<typeof Init> {
     const plaintextKeys = flags['insecure-plaintext-keys'];
     const configText = await this.context.renderConfig(config);
     const realm = this.context.newRealm(config, plaintextKeys);
+    // Asked before anything is made, so that ctrl-C at a question leaves nothing behind.
+    if (!plaintextKeys) for (const custody of CUSTODIES) await this.context.passphrases(custody, 'create');
     const { realmId } = await this.context.progress.step('creating the realm and its keys', () =>
       createRealm(realm, { configText, plaintextKeys, keys: FIRST_KEYS }),
     );

@@ -1,0 +1,43 @@
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { progressOn } from '../../src/cli/render/progress.ts';
+
+function screen(isTTY: boolean) {
+  let text = '';
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const terminal = { isTTY, columns: 80, clearLine: () => true, cursorTo: () => true, moveCursor: () => true };
+  return { stream: Object.assign(stream, terminal) as unknown as NodeJS.WriteStream, text: () => text };
+}
+
+const failing = () => Promise.reject(new Error('no'));
+
+test('on a terminal a step is shown, and how it ended', async () => {
+  const { stream, text } = screen(true);
+  expect(await progressOn(stream, true).step('making keys', (say) => Promise.resolve(say('key 7 of 9')))).toBeUndefined();
+  await expect(progressOn(stream, true).step('breaking', failing)).rejects.toThrow('no');
+  expect(text()).toContain('key 7 of 9');
+  expect(text()).toContain('breaking');
+});
+
+test('a question in the middle of a step has the screen for itself', async () => {
+  const { stream } = screen(true);
+  const progress = progressOn(stream, true);
+  expect(await progress.step('making keys', () => progress.pause(() => Promise.resolve('typed')))).toBe('typed');
+  expect(await progress.pause(() => Promise.resolve('alone'))).toBe('alone');
+});
+
+test.each([
+  ['elsewhere', false, true],
+  ['with --quiet', true, false],
+])('%s nothing is printed', async (_name, isTTY, enabled) => {
+  const { stream, text } = screen(isTTY);
+  expect(await progressOn(stream, enabled).step('making keys', (say) => Promise.resolve(say('7')))).toBeUndefined();
+  await expect(progressOn(stream, enabled).step('breaking', failing)).rejects.toThrow('no');
+  expect(await progressOn(stream, enabled).pause(() => Promise.resolve(8))).toBe(8);
+  expect(text()).toBe('');
+});
