@@ -14,11 +14,15 @@ function screen(isTTY: boolean) {
   return { stream: Object.assign(stream, terminal) as unknown as NodeJS.WriteStream, text: () => text };
 }
 
+const saying = (label: string) => (say: (label: string) => void) => {
+  say(label);
+  return Promise.resolve(7);
+};
 const failing = () => Promise.reject(new Error('no'));
 
 test('on a terminal a step is shown, and how it ended', async () => {
   const { stream, text } = screen(true);
-  expect(await progressOn(stream, true).step('making keys', (say) => Promise.resolve(say('key 7 of 9')))).toBeUndefined();
+  expect(await progressOn(stream, true).step('making keys', saying('key 7 of 9'))).toBe(7);
   await expect(progressOn(stream, true).step('breaking', failing)).rejects.toThrow('no');
   expect(text()).toContain('key 7 of 9');
   expect(text()).toContain('breaking');
@@ -36,7 +40,7 @@ test.each([
   ['with --quiet', true, false],
 ])('%s nothing is printed', async (_name, isTTY, enabled) => {
   const { stream, text } = screen(isTTY);
-  expect(await progressOn(stream, enabled).step('making keys', (say) => Promise.resolve(say('7')))).toBeUndefined();
+  expect(await progressOn(stream, enabled).step('making keys', saying('7'))).toBe(7);
   await expect(progressOn(stream, enabled).step('breaking', failing)).rejects.toThrow('no');
   expect(await progressOn(stream, enabled).pause(() => Promise.resolve(8))).toBe(8);
   expect(text()).toBe('');
