@@ -175,3 +175,11 @@ function usesFlag(value: string): number | null {
 function lifeFlag(value: string): Seconds | null {
   return value === 'never' ? null : durationFlag('--ttl', value);
 }
+
+/** A duration, or a .NET TimeSpan of days, hours, minutes and seconds. @throws ERR_USAGE */
+export function lifetimeFlag(value: string): Seconds {
+  const span = /^(?:(\d{1,3})\.)?(\d{2}):(\d{2}):(\d{2})$/.exec(value);
+  if (span === null) return durationFlag('--lifetime', value);
+  const [, days = '0', hours, minutes, seconds] = span as unknown as [string, string | undefined, string, string, string];
+  return durationFlag('--lifetime', `${((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)}s`);
+}

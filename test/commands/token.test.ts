@@ -350,3 +350,66 @@ describe('many tokens, and tokens without a realm', () => {
     expect(code(await mint('--count', '2', '--kid', 'nobody', '--reveal', '--json'))).toBe('ERR_TOKEN_KEY_NOT_FOUND');
   });
 });
+
+describe('pipelines', () => {
+  const ci = (argv: string[], env: Record<string, string> = {}) =>
+    runCli(['token', 'mint', '--realm', realm, '--cluster', 'prod', '--role', 'worker', '--ci', ...argv], { env });
+
+  test('github gets a mask first, and then its output', async () => {
+    const output = write('github-output', 'before=1\n');
+    const told = await ci(['github'], { GITHUB_OUTPUT: output });
+    const token = readFileSync(output, 'utf8').match(/^before=1\njoin_token=(.+)\n$/)?.[1] ?? '';
+    expect(told.stdout.split('\n')[0]).toBe(`::add-mask::${token}`);
+    expect(told.stdout).toContain('set the output join_token');
+    expect((await verify(token, '--realm', realm)).exit).toBe(0);
+    const json = await ci(['github', '--json'], { GITHUB_OUTPUT: output });
+    expect(json.json().data).toMatchObject({ output: 'join_token' });
+    expect(json.stdout).not.toContain('add-mask');
+    expect(json.stderr).toMatch(/^::add-mask::/);
+    expect(code(await ci(['github', '--json']))).toBe('ERR_USAGE');
+  });
+
+  test('gitlab gets a dotenv report', async () => {
+    const out = path('token.env');
+    expect((await ci(['gitlab', '--out', out])).stdout).toContain(`wrote JOIN_TOKEN to ${out}`);
+    expect(readFileSync(out, 'utf8')).toMatch(/^JOIN_TOKEN=\S+\n$/);
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    expect(code(await ci(['gitlab', '--json']))).toBe('ERR_USAGE');
+  });
+});
+
+describe('mesh bootstrap issue-token', () => {
+  const key = write('mesh-key', 'k'.repeat(40));
+  const issue = (argv: string[] = [], options: { tty?: boolean } = {}) =>
+    runCli(['mesh', 'bootstrap', 'issue-token', '--signing-key-file', key, '--cluster', 'prod', '--role', 'dispatcher', ...argv], options);
+
+  test('prints a token that OmniRelay’s key opens to a pipe, and not to a terminal', async () => {
+    const issued = await issue(['--lifetime', '02:00:00', '--max-uses', '0', '--issuer', 'omnirelay-bootstrap']);
+    expect([issued.exit, issued.stderr]).toEqual([0, '']);
+    expect((await verify(issued.stdout, '--hmac-key-file', key)).stdout).toMatch(/^uses +unlimited$/m);
+    expect((await issue(['--lifetime', '1.00:00:00', '--json'])).json().data).toMatchObject({
+      clusterId: 'prod',
+      issuer: 'omnirelay-cli',
+      maxUses: 1,
+    });
+    expect((await issue([], { tty: true })).exit).toBe(2);
+    expect((await issue(['--out', path('mesh-token')], { tty: true })).stdout).toMatch(/^issuer +omnirelay-cli$/m);
+    expect((await issue(['--lifetime', 'long'])).exit).toBe(2);
+    expect((await issue(['--signing-key-file', write('weak', 'weak')])).exit).toBe(2);
+  });
+
+  test('warns about a short key', async () => {
+    const issued = await runCli([
+      'mesh',
+      'bootstrap',
+      'issue-token',
+      '--signing-key-file',
+      write('weak', 'weak'),
+      '--cluster',
+      'c',
+      '--role',
+      'r',
+    ]);
+    expect(issued.stderr).toContain('the key has 4 bytes');
+  });
+});

@@ -3,6 +3,7 @@ import type { Batch, BatchToken } from '../../app/mint-batch.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../../cli/flags.ts';
 import { currentIo, write } from '../../cli/io.ts';
+import { checkCi, ciFlag, deliverToCi } from '../../cli/token-ci.ts';
 import { mintByFlags } from '../../cli/token-mint.ts';
 import { batchByFlags, batchFlags, isStateless, isStream, linesOf, onlyToken } from '../../cli/token-batch.ts';
 import { checkTokenOutput, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
@@ -57,6 +58,7 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     'ca-file': Flags.string({ description: 'cluster CA file that a k3s token pins, byte for byte', helpValue: 'FILE' }),
     user: Flags.string({ description: 'user of a k3s token (default: node)', helpValue: 'NAME' }),
     ...batchFlags,
+    ci: ciFlag(),
     ...tokenOutputFlags,
     ...realmFlags,
     ...keyFlags,
@@ -64,12 +66,17 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
 
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
-    await checkTokenOutput(context.world.files, flags);
+    const { ci } = flags;
+    if (ci === undefined) await checkTokenOutput(context.world.files, flags);
+    else checkCi(ci, flags.out);
     if (isStream(flags)) return this.#stream(await batchByFlags(context, flags));
-    if (isStateless(flags)) return deliverToken(context.world.files, flags, await onlyToken(await batchByFlags(context, flags)));
-    const minted = await mintByFlags(context, flags, (message) => this.warning(message));
+    const minted = isStateless(flags)
+      ? await onlyToken(await batchByFlags(context, flags))
+      : await mintByFlags(context, flags, (message) => this.warning(message));
+    if (ci !== undefined) return deliverToCi(context.world.files, ci, flags.out, minted, flags.json);
     return deliverToken(context.world.files, flags, minted);
   }
+
   /** JSON lines to stdout as they are made, so that memory stays flat; a file, and --json, hold them all first. */
   async #stream({ steps }: Batch): Promise<Outcome> {
     const { out, json } = this.flags;
