@@ -23,7 +23,8 @@ const OID = {
 } as const;
 
 const { Class, Type, create, oidToDer, toDer, fromDer } = forge.asn1;
-const universal = (type: forge.asn1.Type, constructed: boolean, value: string | Asn1[]): Asn1 => create(Class.UNIVERSAL, type, constructed, value);
+const universal = (type: forge.asn1.Type, constructed: boolean, value: string | Asn1[]): Asn1 =>
+  create(Class.UNIVERSAL, type, constructed, value);
 const sequence = (...members: Asn1[]): Asn1 => universal(Type.SEQUENCE, true, members);
 const set = (...members: Asn1[]): Asn1 => universal(Type.SET, true, members);
 const oid = (dotted: string): Asn1 => universal(Type.OID, false, oidToDer(dotted).getBytes());
@@ -40,7 +41,10 @@ const SALT_OCTETS = 16;
 /** {@link WritePkcs12} with salts from `random`. */
 export function writePkcs12({ certificates, encryptedKey, friendlyName, password }: Pkcs12Contents, random: Random): Uint8Array {
   const [own = new Uint8Array(0)] = certificates;
-  const identity = [attribute(OID.friendlyName, bmpString(friendlyName)), attribute(OID.localKeyId, octets(binary(sha256(own).subarray(0, 20))))];
+  const identity = [
+    attribute(OID.friendlyName, bmpString(friendlyName)),
+    attribute(OID.localKeyId, octets(binary(sha256(own).subarray(0, 20)))),
+  ];
   const certificateBags = certificates.map((der, index) => {
     if (encryptedKey !== undefined) return certificateBag(der, index === 0 ? identity : []);
     const alias = certificates.length === 1 ? friendlyName : `${friendlyName}-${index + 1}`;

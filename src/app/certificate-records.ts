@@ -5,7 +5,7 @@ import { JoineryError } from '../core/errors.ts';
 import { name } from '../core/names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
-import { PROFILE_NAMES } from '../core/x509/profiles.ts';
+import { ISSUED_PROFILE_NAMES } from '../core/x509/profiles.ts';
 import { revocationRecord } from './ca-records.ts';
 import type { Realm } from './realm.ts';
 
@@ -14,7 +14,7 @@ const certificateRecord = object({
   serial: string({ pattern: /^[0-9a-f]{32,40}$/ }),
   /** Name of the issuing authority. */
   ca: name(),
-  profile: oneOf(PROFILE_NAMES),
+  profile: oneOf(ISSUED_PROFILE_NAMES),
   /** RFC 4514. */
   subject: string(),
   /** `DNS:a.example`, `IP:10.0.0.1`, `URI:spiffe://...` */
@@ -59,8 +59,12 @@ export async function readCertificateRecord(
   const entry = await realm.store.get(key);
   const record = entry && parseCertificateRecord(key, entry.value);
   if (record?.fingerprint === certificate.fingerprint) return record;
-  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `${what}: expected a certificate that this realm issued, found serial ${certificate.serialNumber}`, {
-    hint: 'joinery cert inspect shows who issued it',
-    details: { serial: certificate.serialNumber, fingerprint: certificate.fingerprint },
-  });
+  throw new JoineryError(
+    'ERR_CERTIFICATE_NOT_FOUND',
+    `${what}: expected a certificate that this realm issued, found serial ${certificate.serialNumber}`,
+    {
+      hint: 'joinery cert inspect shows who issued it',
+      details: { serial: certificate.serialNumber, fingerprint: certificate.fingerprint },
+    },
+  );
 }

@@ -22,7 +22,7 @@ export interface IssueCertificatesInput {
   /** RFC 4514, of all of them. */
   readonly subject?: string | undefined;
   readonly keyType: KeyType;
-  /** Directory that is there; `<name>.key` and `<name>.crt` are made in it. */
+  /** Made (0700) if it is not there; `<name>.key` and `<name>.crt` are made in it. */
   readonly directory: string;
   /** Encrypts the keys. */
   readonly passphrase?: Secret | undefined;
@@ -68,6 +68,7 @@ export async function issueCertificates(
   for (const { names } of input.hosts) profileNames(profile, names, realm.config.trust_domain);
   const { todo, skipped } = await remaining(realm.files, input);
   const issuer = await openLeafIssuer(realm, input.ca, { strict: input.strict });
+  await makeDirectory(realm.files, input.directory);
   const issued: IssuedHost[] = [];
   const warnings = new Set<string>();
   for (let start = 0; start < todo.length; start += CHUNK) {
@@ -102,6 +103,10 @@ async function remaining(files: Files, input: IssueCertificatesInput): Promise<{
   return { todo, skipped };
 }
 
+async function makeDirectory(files: Files, directory: string): Promise<void> {
+  if ((await files.stat(directory)) === undefined) await files.makeDirectory(directory, 0o700);
+}
+
 interface Made {
   readonly host: Host;
   readonly key: PortableKey;
@@ -123,7 +128,15 @@ async function issueChunk({ realm, keys, input, issuer }: Batch, hosts: readonly
     const key = keys.generate(input.keyType);
     const publicKey = parseSpki(key.spki);
     const { ttl, notAfter } = input;
-    const leaf = await issuer.issue({ profile: PROFILES[input.profile], names: host.names, subject, publicKey, ttl, notAfter, what: host.name });
+    const leaf = await issuer.issue({
+      profile: PROFILES[input.profile],
+      names: host.names,
+      subject,
+      publicKey,
+      ttl,
+      notAfter,
+      what: host.name,
+    });
     made.push({ host, key, leaf });
   }
   const leaves = made.map(({ leaf }) => leaf);

@@ -82,12 +82,16 @@ export async function openLeafIssuer(realm: Realm, caName: string, options: Leaf
   const placeholder = await throwaway.sign(ca.certificate.tbs, 'der');
   const writers = new Map<string, LeafWriter>();
   const sign = async (tbs: Uint8Array): Promise<Uint8Array> => {
-    if (options.lint !== 'first') assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);
+    if (options.lint !== 'first')
+      assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);
     return signLeaf(tbs, key);
   };
   return {
     ca,
-    intermediates: chain.map(({ certificate }) => certificate).filter(({ selfIssued }) => !selfIssued).map(({ der }) => der),
+    intermediates: chain
+      .map(({ certificate }) => certificate)
+      .filter(({ selfIssued }) => !selfIssued)
+      .map(({ der }) => der),
     async issue(order) {
       const plan = planOf(realm, ca, order, options.strict === true);
       const serialNumber = newSerialNumber(random);
@@ -107,12 +111,25 @@ export async function openLeafIssuer(realm: Realm, caName: string, options: Leaf
       const der = known === undefined ? await first() : await sign(tbs);
       writers.set(order.profile.name, writer);
       const serial = toHex(serialNumber);
-      return { ...plan, der, serial, fingerprint: fingerprintOf(der), pin: pinOf(order.publicKey.der), profile: order.profile, renews: order.renews };
+      return {
+        ...plan,
+        der,
+        serial,
+        fingerprint: fingerprintOf(der),
+        pin: pinOf(order.publicKey.der),
+        profile: order.profile,
+        renews: order.renews,
+      };
     },
   };
 }
 
-function planOf(realm: Realm, ca: CertificateAuthority, order: LeafOrder, strict: boolean): Pick<IssuedLeaf, 'names' | 'subject' | 'validity'> {
+function planOf(
+  realm: Realm,
+  ca: CertificateAuthority,
+  order: LeafOrder,
+  strict: boolean,
+): Pick<IssuedLeaf, 'names' | 'subject' | 'validity'> {
   const { profile, publicKey, what } = order;
   assertUsableKey(publicKey, what);
   const names = profileNames(profile, order.names, realm.config.trust_domain);

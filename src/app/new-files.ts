@@ -6,6 +6,9 @@ import type { Files } from '../core/ports.ts';
 export async function assertAbsent(files: Pick<Files, 'stat'>, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if ((await files.stat(path)) === undefined) continue;
-    throw new JoineryError('ERR_FILE_EXISTS', `${path}: expected a new file, found one that exists`, { hint: 'choose another name', details: { path } });
+    throw new JoineryError('ERR_FILE_EXISTS', `${path}: expected a new file, found one that exists`, {
+      hint: 'choose another name',
+      details: { path },
+    });
   }
 }

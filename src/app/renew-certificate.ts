@@ -6,7 +6,7 @@ import type { Certificate } from '../core/x509/certificate.ts';
 import { assertCsrSignature, type CertificationRequest } from '../core/x509/csr.ts';
 import type { AlternativeName } from '../core/x509/extension-writer.ts';
 import type { GeneralName } from '../core/x509/general-names.ts';
-import { PROFILES } from '../core/x509/profiles.ts';
+import { type CertificateProfile, PROFILES } from '../core/x509/profiles.ts';
 import { utf8 } from '../core/encoding.ts';
 import type { KeyType, PortableKey, PortableKeys } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
@@ -47,18 +47,19 @@ export interface RenewCertificateResult {
 /**
  * The record of the old certificate decides what the new one says; nothing is taken from a request but its key. An expired certificate
  * is not renewed: whoever finds an old key must not become the node again.
- * @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CERTIFICATE_EXPIRED, ERR_CSR_SIGNATURE, ERR_KEY_*, ERR_FILE_EXISTS
+ * @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CERTIFICATE_EXPIRED, ERR_CERTIFICATE_REVOKED, ERR_CERTIFICATE_PROFILE, ERR_CSR_SIGNATURE, ERR_KEY_*, ERR_FILE_EXISTS
  */
 export async function renewCertificate(realm: Realm, keys: PortableKeys, input: RenewCertificateInput): Promise<RenewCertificateResult> {
   const { certificate, what, csr, keyFile } = input;
   const previous = await readCertificateRecord(realm, certificate, what);
   assertUnexpired(realm, certificate, what);
+  const profile = renewableProfile(previous, what);
   if (csr !== undefined) assertCsrSignature(csr, realm.verifySignature, '--csr');
   await assertAbsent(realm.files, [...(keyFile === undefined ? [] : [keyFile]), input.certificateFile]);
   const issuer = await openLeafIssuer(realm, previous.ca, { strict: input.strict });
   const key = csr === undefined ? keys.generate(input.keyType) : undefined;
   const leaf = await issuer.issue({
-    profile: PROFILES[previous.profile],
+    profile,
     names: (certificate.extensions.subjectAltName ?? []).filter(isAlternativeName),
     subject: certificate.subject.der,
     publicKey: csr?.publicKey ?? ownKey(key as PortableKey),
@@ -83,9 +84,27 @@ function isAlternativeName(name: GeneralName): name is AlternativeName {
   return ['dns', 'ip', 'uri', 'email'].includes(name.kind);
 }
 
+/** @throws ERR_CERTIFICATE_REVOKED, ERR_CERTIFICATE_PROFILE for an administrator's: the allow-list is asked each time. */
+function renewableProfile({ serial, profile, revoked }: CertificateRecord, what: string): CertificateProfile {
+  if (revoked !== undefined) {
+    throw new JoineryError(
+      'ERR_CERTIFICATE_REVOKED',
+      `${what}: expected a certificate that is not revoked, found ${serial} (${revoked.reason})`,
+    );
+  }
+  if (profile !== 'admin') return PROFILES[profile];
+  throw new JoineryError('ERR_CERTIFICATE_PROFILE', `${what}: expected the certificate of a host or node, found an administrator's`, {
+    hint: 'joinery admin issue makes a new one',
+  });
+}
+
 function assertUnexpired(realm: Realm, { notAfter }: Certificate, what: string): void {
   if (realm.clock.now() <= notAfter) return;
-  throw new JoineryError('ERR_CERTIFICATE_EXPIRED', `${what}: expected a certificate that is valid, found one that ended ${formatInstant(notAfter)}`, {
-    hint: 'issue a new one: joinery cert issue, or let the node join again',
-  });
+  throw new JoineryError(
+    'ERR_CERTIFICATE_EXPIRED',
+    `${what}: expected a certificate that is valid, found one that ended ${formatInstant(notAfter)}`,
+    {
+      hint: 'issue a new one: joinery cert issue, or let the node join again',
+    },
+  );
 }

@@ -58,7 +58,10 @@ function readCsr(der: Uint8Array, what: string): CertificationRequest {
     pin: pinOf(publicKey.der),
     signatureAlgorithm: signatureAlgorithmOf(algorithm),
     signature,
-    extensions: readExtensions(requests.flatMap(({ values }) => readExtensionList(values, what)), what),
+    extensions: readExtensions(
+      requests.flatMap(({ values }) => readExtensionList(values, what)),
+      what,
+    ),
     otherAttributes: attributes.map(({ type }) => type).filter((type) => type !== OID.extensionRequest),
   };
 }

@@ -67,28 +67,51 @@ function csvRows([header, ...lines]: readonly Line[], issues: Issue[]): Row[] {
   const columns = header?.content.split(',').map((cell) => cell.trim().toLowerCase()) ?? [];
   const known = ['name', ...KINDS];
   if (!columns.includes('name') || columns.some((column) => !known.includes(column)) || new Set(columns).size !== columns.length) {
-    issues.push({ path: `line ${header?.line ?? 1}`, message: `expected a header with name and any of ${KINDS.join(', ')}, found another` });
+    issues.push({
+      path: `line ${header?.line ?? 1}`,
+      message: `expected a header with name and any of ${KINDS.join(', ')}, found another`,
+    });
     return [];
   }
   return lines.flatMap(({ content, line }) => {
     const cells = content.split(',').map((cell) => cell.trim());
     if (content.includes('"') || cells.length !== columns.length) {
-      issues.push({ path: `line ${line}`, message: `expected ${columns.length} cells without quotes, found ${content.includes('"') ? 'a quote' : cells.length}` });
+      issues.push({
+        path: `line ${line}`,
+        message: `expected ${columns.length} cells without quotes, found ${content.includes('"') ? 'a quote' : cells.length}`,
+      });
       return [];
     }
     const cell = (column: string): string => cells[columns.indexOf(column)] ?? '';
-    const values = Object.fromEntries(KINDS.map((kind) => [kind, cell(kind).split(/\s+/).filter((value) => value !== '')]));
+    const values = Object.fromEntries(
+      KINDS.map((kind) => [
+        kind,
+        cell(kind)
+          .split(/\s+/)
+          .filter((value) => value !== ''),
+      ]),
+    );
     return [{ line, name: cell('name'), values: values as unknown as Row['values'] }];
   });
 }
 
 function jsonRow({ content, line }: Line, issues: Issue[]): Row | undefined {
   const found = collect(`line ${line}`, issues, () => parseDocument(jsonHost, parseStrictJson(content, `line ${line}`), 'host'));
-  return found && { line, name: found.name, values: { dns: found.dns ?? [], ip: found.ip ?? [], uri: found.uri ?? [], email: found.email ?? [] } };
+  return (
+    found && {
+      line,
+      name: found.name,
+      values: { dns: found.dns ?? [], ip: found.ip ?? [], uri: found.uri ?? [], email: found.email ?? [] },
+    }
+  );
 }
 
 function hostOf({ line, name, values }: Row, issues: Issue[]): Host {
-  if (!isName(name)) issues.push({ path: `line ${line}`, message: `expected a name of 1 to 63 of A-Z a-z 0-9 . _ -, found ${JSON.stringify(name.slice(0, 80))}` });
+  if (!isName(name))
+    issues.push({
+      path: `line ${line}`,
+      message: `expected a name of 1 to 63 of A-Z a-z 0-9 . _ -, found ${JSON.stringify(name.slice(0, 80))}`,
+    });
   const names = KINDS.flatMap((kind) =>
     values[kind].flatMap((value) => collect(`line ${line}`, issues, () => parseAlternativeName(kind, value, kind)) ?? []),
   );
@@ -100,7 +123,8 @@ function findDoubles(rows: readonly Row[], issues: Issue[]): void {
   const seen = new Map<string, number>();
   for (const { line, name } of rows) {
     const before = seen.get(name.toLowerCase());
-    if (before !== undefined) issues.push({ path: `line ${line}`, message: `expected each name once, found ${name} of line ${before} again` });
+    if (before !== undefined)
+      issues.push({ path: `line ${line}`, message: `expected each name once, found ${name} of line ${before} again` });
     else seen.set(name.toLowerCase(), line);
   }
 }

@@ -28,7 +28,8 @@ export function readPkcs12Outline(der: Uint8Array, what: string): Pkcs12Outline 
   const safe = dataOf(pfx.enter(TAG.sequence, 'authSafe'), what);
   const mac = pfx.done ? undefined : readMac(pfx.enter(TAG.sequence, 'macData'), what);
   pfx.end();
-  const parts = safe === undefined ? [undefined] : enterDer(safe, TAG.sequence, what).all((reader) => dataOf(reader.enter(TAG.sequence, 'part'), what));
+  const parts =
+    safe === undefined ? [undefined] : enterDer(safe, TAG.sequence, what).all((reader) => dataOf(reader.enter(TAG.sequence, 'part'), what));
   return {
     version,
     macAlgorithm: mac?.algorithm,

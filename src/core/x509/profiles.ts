@@ -6,14 +6,18 @@ import { type NameKind, parseAddress } from './alternative-names.ts';
 import type { AlternativeName } from './extension-writer.ts';
 import { generalNameText } from './general-names.ts';
 import { type AttributeShortName, writeName } from './name-text.ts';
-import { nodeIdViolation, parseSpiffeId } from './spiffe-id.ts';
+import { adminIdViolation, nodeIdViolation, parseSpiffeId } from './spiffe-id.ts';
 import { LEAF_PROFILES, type LeafProfile } from './template.ts';
 
 export const PROFILE_NAMES = ['server', 'client', 'peer', 'node', 'cluster'] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
+/** What the record of a certificate may say: profiles that are asked for by name, and the one of `admin issue`. */
+export const ISSUED_PROFILE_NAMES = [...PROFILE_NAMES, 'admin'] as const;
+export type IssuedProfileName = (typeof ISSUED_PROFILE_NAMES)[number];
+
 export interface CertificateProfile {
-  readonly name: ProfileName;
+  readonly name: IssuedProfileName;
   readonly usage: LeafProfile;
   /** Life of a certificate where nobody says another. */
   readonly ttl: Seconds;
@@ -52,6 +56,16 @@ export const PROFILES: Readonly<Record<ProfileName, CertificateProfile>> = {
   cluster: { name: 'cluster', usage: LEAF_PROFILES.peer, ttl: days(3650), kinds: HOSTS, fromRequest: HOSTS, always: LOOPBACK },
 };
 
+/** An administrator (FORMATS 0): a client whose one name is `spiffe://<trust domain>/joinery/admin/<name>`. Only `admin issue` gives it. */
+export const ADMIN_PROFILE: CertificateProfile = {
+  name: 'admin',
+  usage: LEAF_PROFILES.client,
+  ttl: days(30),
+  kinds: ['uri'],
+  fromRequest: [],
+  always: [],
+};
+
 /** Names of one certificate: more make it too large for some peers. */
 const MAX_NAMES = 100;
 
@@ -75,7 +89,8 @@ export function profileNames(
   });
 }
 
-const HINTS: Readonly<Record<ProfileName, string>> = {
+const HINTS: Readonly<Record<IssuedProfileName, string>> = {
+  admin: 'joinery admin issue makes it',
   server: 'name the hosts that it serves with --dns and --ip',
   client: 'say who it is with --dns, --email or --uri; SPIFFE IDs belong to profile node',
   peer: 'name the hosts that it serves with --dns and --ip',
@@ -94,12 +109,13 @@ function nameViolations({ name: profile, kinds, always }: CertificateProfile, gi
 
 /** SPIFFE X509-SVID section 2: exactly one URI, and it is a SPIFFE ID. */
 function identityViolations({ name: profile }: CertificateProfile, names: readonly AlternativeName[], trustDomain: string): string[] {
-  if (profile !== 'node') return [];
+  if (profile !== 'node' && profile !== 'admin') return [];
   const uris = names.filter((name): name is UriName => name.kind === 'uri');
   const [uri] = uris;
   if (uri === undefined || uris.length > 1) return [`expected exactly one URI, found ${uris.length}`];
   if (!uri.value.startsWith('spiffe:')) return [`expected a SPIFFE ID, found URI:${uri.value}`];
-  return [nodeIdViolation(parseSpiffeId(uri.value, 'SPIFFE ID'), trustDomain) ?? []].flat();
+  const violation = profile === 'node' ? nodeIdViolation : adminIdViolation;
+  return [violation(parseSpiffeId(uri.value, 'SPIFFE ID'), trustDomain) ?? []].flat();
 }
 
 type UriName = Exclude<AlternativeName, { readonly kind: 'ip' }>;

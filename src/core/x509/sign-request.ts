@@ -55,12 +55,25 @@ function nameRows(csr: CertificationRequest, { names, profile, source }: Granted
   const given = (name: GeneralName): boolean => isAlternativeName(name) && names.some((other) => equalAlternativeNames(other, name));
   const asked = wanted.map((name): RequestComparison => {
     const text = generalNameText(name);
-    if (given(name)) return { item: 'subjectAltName', asked: text, granted: text, rule: source === 'request' ? 'names from the request' : 'named by the operator' };
+    if (given(name))
+      return {
+        item: 'subjectAltName',
+        asked: text,
+        granted: text,
+        rule: source === 'request' ? 'names from the request' : 'named by the operator',
+      };
     return { item: 'subjectAltName', asked: text, rule: refusalOf(name, profile, source) };
   });
   const asText = new Set(wanted.map(generalNameText));
   const added = names.map(generalNameText).filter((text) => !asText.has(text));
-  return [...asked, ...added.map((text) => ({ item: 'subjectAltName', granted: text, rule: `named by the operator or profile ${profile.name}` }))];
+  return [
+    ...asked,
+    ...added.map((text) => ({
+      item: 'subjectAltName',
+      granted: text,
+      rule: profile.always.length === 0 ? 'named by the operator' : `named by the operator or always in profile ${profile.name}`,
+    })),
+  ];
 }
 
 function refusalOf({ kind }: GeneralName, { name, fromRequest }: CertificateProfile, source: Granted['source']): string {

@@ -33,6 +33,17 @@ export function parseSpiffeId(text: string, what: string): SpiffeId {
   return { id: text, trustDomain, segments };
 }
 
+/** The SPIFFE ID of an administrator of a trust domain. */
+export function adminId(trustDomain: string, name: string): string {
+  return `spiffe://${trustDomain}/${RESERVED}/admin/${name}`;
+}
+
+/** Why the ID cannot be an administrator's of the trust domain, or undefined. */
+export function adminIdViolation({ id, segments }: SpiffeId, ownTrustDomain: string): string | undefined {
+  const own = adminId(ownTrustDomain, segments[2] ?? '');
+  return id === own ? undefined : `expected a SPIFFE ID like ${adminId(ownTrustDomain, 'NAME')}, found ${id}`;
+}
+
 /** Why the ID cannot be a node's of the trust domain, or undefined. */
 export function nodeIdViolation({ trustDomain, segments }: SpiffeId, ownTrustDomain: string): string | undefined {
   if (trustDomain !== ownTrustDomain) return `expected a SPIFFE ID in the trust domain ${ownTrustDomain}, found one in ${trustDomain}`;
