@@ -2,8 +2,9 @@
 import { arch, cpus, platform } from 'node:os';
 import type { Bench, Row } from './measure.ts';
 import { startup } from './startup.ts';
+import { tokens } from './tokens.ts';
 
-const PARTS: Readonly<Record<string, Bench>> = { startup };
+const PARTS: Readonly<Record<string, Bench>> = { startup, tokens };
 
 function print(title: string, rows: readonly Row[]): void {
   const lines = [['', 'measured', 'limit', 'ratio'], ...rows.map((row) => [row.what, row.value, row.limit ?? '', row.ratio ?? ''])];
