@@ -2,6 +2,7 @@
 import type { CommandTable } from './cli/embedded-plugin.ts';
 
 export const COMMANDS: CommandTable = {
+  'admin:issue': () => import('./commands/admin/issue.ts'),
   'audit:checkpoint': () => import('./commands/audit/checkpoint.ts'),
   'audit:export': () => import('./commands/audit/export.ts'),
   'audit:list': () => import('./commands/audit/list.ts'),

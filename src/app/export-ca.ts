@@ -1,7 +1,9 @@
 /** The public certificate of an authority, alone or with those above it. */
 import { utf8 } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
 import { type CertificateAuthority, readCa } from './ca-records.ts';
 import { caFile } from './create-ca.ts';
+import { readCrosses } from './cross-records.ts';
 import type { Realm } from './realm.ts';
 
 export const CA_EXPORT_FORMATS = ['pem', 'der', 'chain'] as const;
@@ -25,6 +27,13 @@ export async function caChain(realm: Pick<Realm, 'store'>, caName: string): Prom
   return chain;
 }
 
+export interface CaExportInput {
+  readonly name: string;
+  readonly format: CaExportFormat;
+  /** The authority that cross-signed it: its cross-certificate takes the place of its own, and the chain goes on above that authority. */
+  readonly via?: string | undefined;
+}
+
 export interface CaExport {
   readonly ca: CertificateAuthority;
   readonly bytes: Uint8Array;
@@ -35,12 +44,26 @@ export interface CaExport {
  * (it is written after the commit, so a crash can lose it).
  * @throws ERR_CA_NOT_FOUND
  */
-export async function exportCa(realm: Realm, input: { readonly name: string; readonly format: CaExportFormat }): Promise<CaExport> {
-  const chain = await caChain(realm, input.name);
-  const [ca] = chain as [CertificateAuthority, ...CertificateAuthority[]];
+export async function exportCa(realm: Realm, input: CaExportInput): Promise<CaExport> {
+  const chain = input.via === undefined ? await caChain(realm, input.name) : await crossChain(realm, input.name, input.via);
+  const ca = await showCa(realm, input.name);
   const path = `${realm.directory}/${caFile(ca.record.name)}`;
   if ((await realm.files.stat(path)) === undefined) await realm.files.create(path, utf8(ca.record.certificate_pem), 0o644);
   return { ca, bytes: bytesOf(input.format, chain) };
+}
+
+/** The cross-certificate, then the authority that signed it and those above. @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CA_NOT_FOUND */
+async function crossChain(realm: Pick<Realm, 'store'>, caName: string, via: string): Promise<readonly CertificateAuthority[]> {
+  const own = await showCa(realm, caName);
+  const cross = (await readCrosses(realm, caName)).find(({ record }) => record.by === via);
+  if (cross === undefined) {
+    throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `--via: expected an authority that cross-signed ${caName}, found ${via}`, {
+      hint: `joinery ca cross-sign ${caName} --by ${via} makes the certificate`,
+    });
+  }
+  const { certificate, record } = cross;
+  const first = { ...own, certificate, record: { ...own.record, certificate_pem: record.certificate_pem } };
+  return [first, ...(await caChain(realm, via))];
 }
 
 function bytesOf(format: CaExportFormat, chain: readonly CertificateAuthority[]): Uint8Array {

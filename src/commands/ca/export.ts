@@ -16,14 +16,15 @@ export default class CaExport extends BaseCommand<typeof CaExport> {
   static override args = { name: positional({ description: 'name of the authority', required: true }) };
   static override flags = {
     format: Flags.option({ options: CA_EXPORT_FORMATS, description: 'form of the output' })({ default: 'pem' }),
+    via: Flags.string({ description: 'the certificate that this authority cross-signed, and the chain above it', helpValue: 'NAME' }),
     out: Flags.string({ char: 'o', description: 'new file to write (default: stdout)', helpValue: 'FILE' }),
     ...realmFlags,
   };
 
   protected async execute(): Promise<Outcome> {
-    const { format, out } = this.flags;
+    const { format, out, via } = this.flags;
     const realm = await this.context.realm();
-    const { ca, bytes } = await exportCa(realm, { name: this.args.name, format });
+    const { ca, bytes } = await exportCa(realm, { name: this.args.name, format, via });
     const data = { name: ca.record.name, format, fingerprint: ca.certificate.fingerprint };
     if (out !== undefined && out !== '-') {
       await realm.files.create(out, bytes, 0o644);

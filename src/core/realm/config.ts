@@ -15,20 +15,30 @@ const cluster = object({
   seed_peers: optional(array(object({ address, role: optional(name()) }), { maxItems: 1000 })),
 });
 
+/** What an administrator may ask of a server (FORMATS 4). */
+export const ADMIN_ACTIONS = ['token.mint', 'token.revoke', 'cert.revoke'] as const;
+
+const admin = object({ name: name(), may: array(oneOf(ADMIN_ACTIONS), { minItems: 1, maxItems: ADMIN_ACTIONS.length }) });
+
+function eachOnce<T extends { readonly name: string }>(kind: string, entries: readonly T[]): { value: readonly T[] } | { issue: string } {
+  const seen = new Set<string>();
+  const twice = entries.find((entry) => seen.size === seen.add(entry.name).size);
+  return twice === undefined ? { value: entries } : { issue: `expected each ${kind} once, found ${twice.name} twice` };
+}
+
 const config = object({
   schema: oneOf(['joinery/realm-config/1']),
   environment: object({ name: name(), domain: dnsName() }),
   trust_domain: trustDomain(),
-  clusters: refine(array(cluster, { maxItems: 1000 }), (clusters) => {
-    const seen = new Set<string>();
-    const twice = clusters.find((entry) => seen.size === seen.add(entry.name).size);
-    return twice === undefined ? { value: clusters } : { issue: `expected each cluster once, found ${twice.name} twice` };
-  }),
+  clusters: refine(array(cluster, { maxItems: 1000 }), (clusters) => eachOnce('cluster', clusters)),
+  /** Who may call the server with a certificate of `admin issue`, and for what. */
+  admins: optional(refine(array(admin, { maxItems: 1000 }), (admins) => eachOnce('admin', admins))),
   token: optional(object({ max_lifetime: optional(integer(1, 31536000)) })),
 });
 
 export type RealmConfig = Parsed<typeof config>;
 export type ClusterConfig = RealmConfig['clusters'][number];
+export type AdminConfig = Parsed<typeof admin>;
 
 /** Longest life of a join token in seconds where the configuration names none (FORMATS 1). */
 export const DEFAULT_MAX_TOKEN_LIFETIME = 86400;
@@ -56,6 +66,18 @@ export function clusterOf(realm: RealmConfig, cluster: string): ClusterConfig {
   throw new JoineryError('ERR_CLUSTER_UNKNOWN', `--cluster: expected ${oneOfNames(known)}, found ${cluster}`, {
     hint: didYouMean(cluster, known) ?? 'add the cluster to joinery.yaml under clusters',
     details: { cluster, known },
+  });
+}
+
+/** @throws ERR_ADMIN_UNKNOWN naming the known admins. */
+export function adminOf(realm: RealmConfig, adminName: string): AdminConfig {
+  const admins = realm.admins ?? [];
+  const found = admins.find((entry) => entry.name === adminName);
+  if (found !== undefined) return found;
+  const known = admins.map((entry) => entry.name);
+  throw new JoineryError('ERR_ADMIN_UNKNOWN', `NAME: expected ${oneOfNames(known)}, found ${adminName}`, {
+    hint: didYouMean(adminName, known) ?? `add it to joinery.yaml under admins, with what it may do (${ADMIN_ACTIONS.join(', ')})`,
+    details: { admin: adminName, known },
   });
 }
 
