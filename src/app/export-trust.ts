@@ -2,6 +2,8 @@
 import { canonicalJson, type JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { chainDocument } from '../core/trust/chain.ts';
+import type { WritePkcs12 } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
 import type { Envelope } from '../core/trust/envelope.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import { spiffeBundle, spiffeBundleMap } from '../core/trust/spiffe.ts';
@@ -56,4 +58,15 @@ export async function activatedVersions<P extends Purpose>(realm: Realm, purpose
     version = stored.signed.manifest.replaces_version;
   }
   return chain;
+}
+
+/** The active anchors as a PKCS #12 trust store, as Java reads it. @throws ERR_TRUST_NOT_ACTIVATED */
+export async function exportTrustStore(
+  realm: Realm,
+  request: { readonly purpose: Purpose; readonly password: Secret; readonly write: WritePkcs12 },
+): Promise<{ readonly bytes: Uint8Array; readonly version: number }> {
+  const { purpose, password, write } = request;
+  const { signed } = await activeTrust(realm, purpose);
+  const bytes = await write({ certificates: signed.anchors.map(({ der }) => der), friendlyName: purpose, password });
+  return { bytes, version: signed.manifest.trust_bundle_version };
 }

@@ -56,7 +56,8 @@ export function publishedText(published: PublishedTrust): string {
     'grace until': published.graceUntil,
     signatures: `${published.signatures} of ${published.minSignatures}`,
   });
-  const next = `Next: joinery trust activate --purpose ${published.purpose} --version ${published.version}`;
+  const verb = published.signatures < published.minSignatures ? 'propose' : 'activate';
+  const next = `Next: joinery trust ${verb} --purpose ${published.purpose} --version ${published.version}`;
   return `${facts}\n\n${anchorTable(published.anchors)}\n\n${next}`;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { activateTrust } from '../../src/app/activate-trust.ts';
 import { collectSignatures, exportProposal, signProposal } from '../../src/app/cosign-trust.ts';
-import { exportTrust, TRUST_FORMATS } from '../../src/app/export-trust.ts';
+import { exportTrust, exportTrustStore, TRUST_FORMATS } from '../../src/app/export-trust.ts';
 import { readOffers } from '../../src/app/node-trust.ts';
 import { publishTrust } from '../../src/app/publish-trust.ts';
 import { resetTrustChain } from '../../src/app/reset-trust.ts';
@@ -16,6 +16,8 @@ import { verifyTrust } from '../../src/app/verify-trust.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../../src/core/canonical-json.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { utf8 } from '../../src/core/encoding.ts';
+import type { Pkcs12Contents } from '../../src/core/ports.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { historyPage } from '../../src/core/trust/history-html.ts';
 import { parseTrustIndex } from '../../src/core/trust/index-document.ts';
 import { testCa } from '../fakes/anchors.ts';
@@ -208,6 +210,15 @@ describe('exportTrust', () => {
     expect(exported['sha256sum']?.text).toBe(`${digestOf(utf8(manifest.bundle_pem))}  ${purpose}.pem\n`);
     expect(JSON.parse(exported['spiffe']?.text as string)).toMatchObject({ spiffe_sequence: 3, keys: [{ use: 'x509-svid' }] });
     expect(JSON.parse(exported['spiffe-map']?.text as string)).toHaveProperty(['trust_domains', 'lab.example.internal']);
+  });
+
+  it('writes a trust store through the port', async () => {
+    const realm = await newRealm();
+    await release(realm, ['first']);
+    const write = (contents: Pkcs12Contents) =>
+      Promise.resolve(utf8(`${contents.friendlyName} ${contents.certificates.length} ${contents.password.reveal()}`));
+    const { bytes, version } = await exportTrustStore(realm, { purpose, password: new Secret('changeit'), write });
+    expect([Buffer.from(bytes).toString(), version]).toEqual([`${purpose} 1 changeit`, 1]);
   });
 
   it('finds a record without its activation', async () => {

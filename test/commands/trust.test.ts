@@ -146,6 +146,15 @@ describe('joinery trust on a node', () => {
 });
 
 describe('joinery trust for SPIFFE and for several signers', () => {
+  it('exports a trust store', async () => {
+    writeFileSync(at('password'), 'a long enough password\n', { mode: 0o600 });
+    const out = at('trust.p12');
+    expect(await joinery(`trust export ${P} --format pkcs12 --out ${out}`)).toMatchObject({ exit: 2 });
+    expect(await joinery(`trust export ${P} --format pkcs12 --out ${out} --password-file ${at('password')}`)).toMatchObject({ exit: 0 });
+    const argv = ['pkcs12', '-in', out, '-passin', `file:${at('password')}`, '-nokeys'];
+    expect(execFileSync('openssl', argv, { encoding: 'utf8' })).toContain('BEGIN CERTIFICATE');
+  });
+
   it('exports what it imports', async () => {
     await joinery(`trust export ${P} --format spiffe-map --out ${at('map.json')}`);
     const refused = await joinery(`trust import --purpose node-cert-lifecycle --spiffe ${at('map.json')}`);

@@ -18,6 +18,10 @@ export default class TrustImport extends BaseCommand<typeof TrustImport> {
     expires: Flags.string({ default: '1y', description: 'how long the manifest counts as fresh', helpValue: 'DURATION' }),
     grace: Flags.string({ description: 'keep the anchors that are left out for this long, as phasing out', helpValue: 'DURATION' }),
     reason: Flags.string({ description: 'why, for the manifest and the audit log', helpValue: 'TEXT' }),
+    'allow-shared-anchor': Flags.string({
+      description: 'let one anchor serve both purposes, for this reason (it stands in the manifest)',
+      helpValue: 'REASON',
+    }),
     ...realmFlags,
     ...keyFlags,
   };
@@ -33,6 +37,7 @@ export default class TrustImport extends BaseCommand<typeof TrustImport> {
       expires: durationFlag('--expires', expires),
       grace: grace === undefined ? undefined : durationFlag('--grace', grace),
       reason,
+      sharedAnchorReason: this.flags['allow-shared-anchor'],
     });
     return { data: publishedData(published), text: publishedText(published) };
   }
