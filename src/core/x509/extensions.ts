@@ -51,6 +51,13 @@ export interface DistributionPoint {
   readonly cRLIssuer: readonly GeneralName[];
 }
 
+/** RFC 5280 section 4.2.2.1. */
+export interface AccessDescription {
+  /** Object identifier. */
+  readonly accessMethod: string;
+  readonly accessLocation: GeneralName;
+}
+
 export interface Extensions {
   /** All of them, in order. */
   readonly list: readonly Extension[];
@@ -67,6 +74,7 @@ export interface Extensions {
   readonly policyMappings: readonly PolicyMapping[] | undefined;
   readonly policyConstraints: PolicyConstraints | undefined;
   readonly inhibitAnyPolicy: number | undefined;
+  readonly authorityInfoAccess: readonly AccessDescription[] | undefined;
 }
 
 /** Reads `Extensions`: at least one, none twice (RFC 5280 section 4.2). `reader` stands before the SEQUENCE. */
@@ -109,6 +117,7 @@ export function readExtensions(list: readonly Extension[], what: string): Extens
     certificatePolicies: known(OID.certificatePolicies, 'certificatePolicies', readPolicies),
     policyMappings: known(OID.policyMappings, 'policyMappings', readPolicyMappings),
     policyConstraints: known(OID.policyConstraints, 'policyConstraints', readPolicyConstraints),
+    authorityInfoAccess: known(OID.authorityInfoAccess, 'authorityInfoAccess', authorityInfoAccess),
     inhibitAnyPolicy: known(OID.inhibitAnyPolicy, 'inhibitAnyPolicy', (value, where) =>
       smallIntegerOf(readDer(value, TAG.integer, where), where),
     ),
@@ -158,6 +167,16 @@ export function readAuthorityKeyIdentifier(value: Uint8Array, where: string): Au
   const serial = reader.optional(contextTag(2, 'primitive'), 'authorityCertSerialNumber');
   reader.end();
   return { keyIdentifier, authorityCertIssuer, authorityCertSerialNumber: serial && integerOf(serial, where) };
+}
+
+function authorityInfoAccess(value: Uint8Array, where: string): AccessDescription[] {
+  return enterDer(value, TAG.sequence, where).all((list) => {
+    const reader = list.enter(TAG.sequence, 'accessDescription');
+    const accessMethod = oidOf(reader.next(TAG.oid, 'accessMethod'), where);
+    const accessLocation = readGeneralName(reader, where);
+    reader.end();
+    return { accessMethod, accessLocation };
+  }, 1);
 }
 
 function distributionPoints(value: Uint8Array, where: string): DistributionPoint[] {

@@ -1,4 +1,5 @@
 /** What each certificate of a path must keep by itself (RFC 5280 section 4), before the path as a whole is judged. */
+import { equalBytes } from '../encoding.ts';
 import type { Instant } from '../time.ts';
 import { formatInstant } from '../time.ts';
 import type { Certificate } from './certificate.ts';
@@ -175,6 +176,25 @@ const keyIdentifiers: Rule = (certificate, role) => {
   );
 };
 
+/** CA/Browser Forum Baseline Requirements section 7.1.2: a leaf is no authority, and an authorityKeyIdentifier holds a keyIdentifier and no more. */
+const webForms: Rule = ({ extensions }, role, { profile }) => {
+  if (profile !== 'web') return undefined;
+  const { basicConstraints: basic, authorityKeyIdentifier: above } = extensions;
+  const more = above?.authorityCertIssuer !== undefined || above?.authorityCertSerialNumber !== undefined;
+  return (
+    found(role === 'leaf' && basic?.cA === true, 'basic-constraints', 'expected a leaf that is no authority, found cA true') ??
+    found(more, 'key-identifier', 'expected only keyIdentifier in authorityKeyIdentifier, found more')
+  );
+};
+
+/** The same section: a self-signed anchor names itself. That it has a subjectKeyIdentifier, {@link keyIdentifiers} has seen. */
+const webAnchors: Rule = ({ extensions, selfIssued }, role, { profile }) => {
+  const { authorityKeyIdentifier: above, subjectKeyIdentifier: own } = extensions;
+  if (profile !== 'web' || role !== 'anchor' || !selfIssued || above === undefined) return undefined;
+  const same = above.keyIdentifier !== undefined && equalBytes(above.keyIdentifier, own as Uint8Array);
+  return found(!same, 'key-identifier', 'expected the own key identifier in a self-signed anchor, found another');
+};
+
 const nameConstraints: Rule = (certificate, _, { profile }) => {
   const { nameConstraints: constraints, basicConstraints: basic } = certificate.extensions;
   if (constraints === undefined) return undefined;
@@ -207,6 +227,8 @@ const RULES: readonly Rule[] = [
   names,
   alternativeNames,
   keyIdentifiers,
+  webForms,
+  webAnchors,
   nameConstraints,
   criticalExtensions,
 ];

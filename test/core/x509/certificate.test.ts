@@ -175,6 +175,10 @@ describe('extensions', () => {
       requireExplicitPolicy: 0,
       inhibitPolicyMapping: 2,
     });
+    const access = sequence(sequence(oid('1.3.6.1.5.5.7.48.1'), tlv(0x86, Buffer.from('http://ocsp.example'))));
+    expect(withExtension(OID.authorityInfoAccess, access).extensions.authorityInfoAccess).toEqual([
+      { accessMethod: '1.3.6.1.5.5.7.48.1', accessLocation: { kind: 'uri', value: 'http://ocsp.example' } },
+    ]);
     expect(withExtension(OID.inhibitAnyPolicy, integer(1)).extensions.inhibitAnyPolicy).toBe(1);
     expect(withExtension(OID.keyUsage, namedBits([0, 8, 11])).extensions.keyUsage).toEqual(new Set(['digitalSignature', 'decipherOnly']));
     expect(
@@ -205,13 +209,16 @@ describe('extensions', () => {
     ['a mapping of anyPolicy', OID.policyMappings, sequence(sequence(oid(OID.anyPolicy), oid('1.2.3')))],
     ['empty policy constraints', OID.policyConstraints, sequence()],
     ['an empty distribution point name', OID.cRLDistributionPoints, sequence(sequence(tagged(0)))],
+    ['an empty authorityInfoAccess', OID.authorityInfoAccess, sequence()],
     ['an empty authorityCertIssuer', OID.authorityKeyIdentifier, sequence(tagged(1))],
   ])('refuses %s', (_, type, value) => {
     expect(() => withExtension(type, value)).toThrow(malformed);
   });
 
   it('takes an IPv6 subnet, permitted or excluded', () => {
-    expect(withExtension(OID.nameConstraints, nameConstraints([], [ip(...mask6(254))]).value).extensions.nameConstraints?.excluded).toHaveLength(1);
+    expect(
+      withExtension(OID.nameConstraints, nameConstraints([], [ip(...mask6(254))]).value).extensions.nameConstraints?.excluded,
+    ).toHaveLength(1);
     expect(
       withExtension(OID.nameConstraints, nameConstraints([ip(...mask6(254))]).value).extensions.nameConstraints?.permitted,
     ).toHaveLength(1);

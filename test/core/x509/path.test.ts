@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import type { Certificate } from '../../../src/core/x509/certificate.ts';
-import { integer, oid, sequence, text, time } from '../../../src/core/x509/der-writer.ts';
+import { integer, oid, sequence, tagged, text, time } from '../../../src/core/x509/der-writer.ts';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -273,6 +273,25 @@ describe('rules for each certificate', () => {
     expect(verdict(under({ purposes: [OID.anyExtendedKeyUsage] }), [sub], [root], web)).toBe('purpose');
     const [end, pool] = through({ more: [nameConstraints([dns('example.com')], [], false)] });
     expect(verdict(end, pool, [root], web)).toMatch(/^ok/);
+  });
+
+  it('refuses authorities as leaves, and more than a key identifier, in the web profile', () => {
+    const web = { profile: 'web' } as const;
+    expect(verdict(sub, [], [root], web)).toBe('basic-constraints');
+    const aki = (...more: Uint8Array[]) => ({ ...authorityKeyIdentifier(new Uint8Array(0)), value: sequence(...more) });
+    const [key, serial, issuer] = [Uint8Array.of(0x80, 1, 9), Uint8Array.of(0x82, 1, 5), tagged(1, dns('a'))];
+    const end = (...more: Uint8Array[]) => under({ without: [OID.authorityKeyIdentifier], more: [aki(...more)] });
+    expect(verdict(end(key), [sub], [root], web)).toMatch(/^ok/);
+    expect(verdict(end(key, serial), [sub], [root], web)).toBe('key-identifier');
+    expect(verdict(end(key, issuer), [sub], [root], web)).toBe('key-identifier');
+    const anchor = (...more: Uint8Array[]) => make({ name: 'anchor', ca: true, more: [aki(...more)] });
+    const judged = (above: Authority) => verdict(make({ name: 'end', issuer: above }), [], [above], web);
+    expect(judged(anchor(key))).toBe('key-identifier');
+    expect(judged(anchor())).toBe('key-identifier');
+    const own = Uint8Array.from([0x80, 20, ...(root.certificate.extensions.subjectKeyIdentifier ?? [])]);
+    expect(judged(make({ name: 'root', ca: true, more: [aki(own)] }))).toMatch(/^ok/);
+    const bare = make({ name: 'bare', ca: true, without: [OID.subjectKeyIdentifier], more: [aki(key)] });
+    expect(judged(bare)).toBe('key-identifier');
   });
 
   it('refuses RSA keys of odd sizes in the web profile', () => {
