@@ -1,20 +1,14 @@
-/** How the flags of `token mint` become a token: one function for `jwt`, one for the dialects that are secrets or share a key. */
-import { readCa } from '../app/ca-records.ts';
-import { type MintSecretTokenInput, mintSecretToken, type SecretDialect } from '../app/mint-secret-token.ts';
+/** How the flags of `token mint` become a token. */
 import { type MintTokenInput, mintToken } from '../app/mint-token.ts';
-import type { Realm } from '../app/realm.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import type { Pin } from '../core/digest.ts';
-import { decodeUtf8, toPem } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Seconds } from '../core/time.ts';
 import type { TokenFormat } from '../core/token/grant.ts';
-import { k3sCaHash } from '../core/token/k3s.ts';
 import type { Context } from './context.ts';
 import { durationFlag, instantFlag } from './flags.ts';
-import { readInput } from './input.ts';
-import { mintedData, mintedFields, tokenData, tokenFields } from './render/tokens.ts';
+import { tokenData, tokenFields } from './render/tokens.ts';
 import { bindKeyFlag, labelFlags, readHmacKey } from './token-flags.ts';
 
 export interface MintFlags {
@@ -45,7 +39,7 @@ export interface Minted {
   readonly about: string;
 }
 
-type Warn = (message: string) => void;
+export type Warn = (message: string) => void;
 
 /** Flags that only one kind of token knows: what does nothing must not look as if it did. */
 const ONLY: Readonly<Record<string, readonly TokenFormat[]>> = {
@@ -68,7 +62,10 @@ export async function mintByFlags(context: Context, flags: MintFlags, warn: Warn
     if (formats.includes(flags.format) || (flags as unknown as Record<string, unknown>)[flag] === undefined) continue;
     throw new JoineryError('ERR_USAGE', `--${flag}: expected with --format ${formats.join(' or ')}, found with ${flags.format}`);
   }
-  return flags.format === 'jwt' ? mintJwt(context, flags) : mintSecret(context, flags, warn);
+  if (flags.format === 'jwt') return mintJwt(context, flags);
+  // The other dialects pin certificates: what reads those is loaded for them only.
+  const { mintSecret } = await import('./token-mint-secret.ts');
+  return mintSecret(context, flags, warn);
 }
 
 async function mintJwt(context: Context, flags: MintFlags): Promise<Minted> {
@@ -100,80 +97,14 @@ export async function jwtRequest(context: Context, flags: MintFlags): Promise<Mi
   };
 }
 
-async function mintSecret(context: Context, flags: MintFlags, warn: Warn): Promise<Minted> {
-  const [cluster, ...others] = flags.cluster as [string, ...string[]];
-  if (others.length > 0)
-    throw new JoineryError('ERR_USAGE', `--cluster: expected one cluster for a ${flags.format} token, found ${others.length + 1}`);
-  const realm = await context.realm();
-  const { dialect, pin } = await dialectByFlags(context, realm, flags, warn);
-  const { node, environment, ttl } = flags;
-  const input: MintSecretTokenInput = {
-    dialect,
-    cluster,
-    role: flags.role,
-    maxUses: usesFlag(flags['max-uses']),
-    allowReentry: flags['allow-reentry'],
-    labels: labelFlags(flags.label),
-    ...(ttl !== undefined && { ttl: lifeFlag(ttl) }),
-    ...(node !== undefined && { node }),
-    ...(environment !== undefined && { environment }),
-    ...(flags['bind-key'] !== undefined && { keyThumbprint: await bindKeyFlag(context.world.files, flags['bind-key']) }),
-  };
-  const { token, grant } = await mintSecretToken(realm, input);
-  return { token, data: mintedData(grant, pin), about: mintedFields(grant, pin) };
-}
-
-interface DialectOfFlags {
-  readonly dialect: SecretDialect;
-  /** That goes beside the token. */
-  readonly pin?: Pin;
-}
-
-async function dialectByFlags(context: Context, realm: Realm, flags: MintFlags, warn: Warn): Promise<DialectOfFlags> {
-  const { format, user, issuer } = flags;
-  if (format === 'omnirelay') {
-    const key = await readHmacKey(context.world.files, required(flags['hmac-key-file'], '--hmac-key-file', format), 1);
-    if (key.length < 32) warn(`the key has ${key.length} bytes: OmniRelay takes it, but fewer than 32 can be guessed from one token`);
-    const signer = context.hmacSigner(key);
-    return { dialect: { format, mac: (data) => signer.sign(data), ...(issuer !== undefined && { issuer }) } };
-  }
-  if (format === 'k3s' && flags['ca-file'] !== undefined) {
-    const pem = decodeUtf8(await readInput(context.world.files, flags['ca-file'], 1024 * 1024), flags['ca-file']);
-    return { dialect: { format, caHash: k3sCaHash(pem, realm.verifySignature, flags['ca-file']), ...(user !== undefined && { user }) } };
-  }
-  const { certificate } = await readCa(realm, required(flags.ca, '--ca', format), '--ca');
-  switch (format) {
-    case 'secure':
-      return { dialect: { format, caFingerprint: certificate.fingerprint } };
-    case 'k3s':
-      return {
-        dialect: {
-          format,
-          caHash: k3sCaHash(toPem('CERTIFICATE', certificate.der), realm.verifySignature),
-          ...(user !== undefined && { user }),
-        },
-      };
-    default:
-      return { dialect: { format: 'kubeadm' }, pin: certificate.pin };
-  }
-}
-
-function required(value: string | undefined, flag: string, format: string): string {
-  if (value !== undefined) return value;
-  throw new JoineryError('ERR_USAGE', `${flag}: expected with --format ${format}, found none`);
-}
-
-function usesFlag(value: string): number | null {
+/** null: unlimited. @throws ERR_USAGE */
+export function usesFlag(value: string): number | null {
   if (value === 'unlimited') return null;
   if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
   throw new JoineryError(
     'ERR_USAGE',
     `--max-uses: expected a number from 1 to 1000000, or unlimited, found ${JSON.stringify(value.slice(0, 20))}`,
   );
-}
-
-function lifeFlag(value: string): Seconds | null {
-  return value === 'never' ? null : durationFlag('--ttl', value);
 }
 
 /** A duration, or a .NET TimeSpan of days, hours, minutes and seconds. @throws ERR_USAGE */

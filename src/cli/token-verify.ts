@@ -1,5 +1,4 @@
 /** How the flags of `token verify` choose what verifies: the realm, a key alone, or only the signature. */
-import { verifyGrant, verifyOmnirelayOffline } from '../app/verify-grant.ts';
 import { verifyToken, verifyTokenOffline } from '../app/verify-token.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { toBase64Url } from '../core/encoding.ts';
@@ -42,6 +41,7 @@ export async function verifyByFlags(context: Context, flags: VerifyFlags): Promi
   const expected = await expectationsOf(context, { ...flags, cluster });
   const format = detectFormat(token);
   if (format === 'jwt') return ofJwt(await verifyJwtBy(context, flags, token, expected));
+  const { verifyGrant, verifyOmnirelayOffline } = await import('../app/verify-grant.ts');
   const omnirelay =
     format === 'omnirelay' && flags['hmac-key-file'] !== undefined
       ? await omnirelayKey(context, flags['hmac-key-file'], flags.issuer)
