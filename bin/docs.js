@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
 import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
+import { trustManifestSchema } from '../src/core/trust/manifest.ts';
 
 const docs = fileURLToPath(new URL('../docs/', import.meta.url));
 
@@ -27,4 +28,5 @@ writeFileSync(
   `# Errors and exit status\n\n${note}\n\n## Exit status\n\n${families}\n\n## Codes\n\n${errors}\n`,
 );
 writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n${events}\n`);
+writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManifestSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
