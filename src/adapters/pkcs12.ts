@@ -30,7 +30,8 @@ const set = (...members: Asn1[]): Asn1 => universal(Type.SET, true, members);
 const oid = (dotted: string): Asn1 => universal(Type.OID, false, oidToDer(dotted).getBytes());
 const octets = (bytes: string): Asn1 => universal(Type.OCTETSTRING, false, bytes);
 const integer = (value: number): Asn1 => universal(Type.INTEGER, false, forge.asn1.integerToDer(value).getBytes());
-const explicit = (...members: Asn1[]): Asn1 => create(Class.CONTEXT_SPECIFIC, 0, true, members);
+/** The tag [0]; node-forge types tag numbers as universal types, of which NONE is 0. */
+const explicit = (...members: Asn1[]): Asn1 => create(Class.CONTEXT_SPECIFIC, Type.NONE, true, members);
 const binary = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const derOf = (value: Asn1): string => toDer(value).getBytes();
 

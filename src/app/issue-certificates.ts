@@ -1,6 +1,6 @@
 /** Keys and certificates in one step, for one host or for many. */
 import { toPem, utf8 } from '../core/encoding.ts';
-import { isJoineryError, JoineryError } from '../core/errors.ts';
+import { isJoineryError, type JoineryError } from '../core/errors.ts';
 import type { Files, KeyType, PortableKey, PortableKeys } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Instant, Seconds } from '../core/time.ts';

@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { type Fingerprint, fingerprintOf, type Pin, pinOf } from '../core/digest.ts';
 import { equalBytes, toBase64, toHex } from '../core/encoding.ts';
 import { assertInternal, JoineryError } from '../core/errors.ts';
-import type { AuditEvent, StoreCheck, StoreWrite } from '../core/ports.ts';
+import type { AuditEvent, Random, SigningKey, StoreCheck, StoreWrite } from '../core/ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import type { SubjectPublicKeyInfo } from '../core/x509/algorithms.ts';
 import { parseCertificate } from '../core/x509/certificate.ts';
@@ -77,59 +77,82 @@ export async function openLeafIssuer(realm: Realm, caName: string, options: Leaf
   const ca = await readCa(realm, caName, '--ca');
   const key = await openCaKey(realm, ca);
   const chain = await caChain(realm, caName);
-  const random = pooledRandom(realm.random);
   const throwaway = await realm.certificates.throwawayKey(key.type);
-  const placeholder = await throwaway.sign(ca.certificate.tbs, 'der');
-  const writers = new Map<string, LeafWriter>();
-  const sign = async (tbs: Uint8Array): Promise<Uint8Array> => {
-    if (options.lint !== 'first')
-      assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);
-    return signLeaf(tbs, key);
+  const opened: Opened = {
+    realm,
+    ca,
+    key,
+    lintEach: options.lint !== 'first',
+    random: pooledRandom(realm.random),
+    writers: new Map(),
+    placeholder: await throwaway.sign(ca.certificate.tbs, 'der'),
   };
   return {
     ca,
-    intermediates: chain
-      .map(({ certificate }) => certificate)
-      .filter(({ selfIssued }) => !selfIssued)
-      .map(({ der }) => der),
+    intermediates: chain.filter(({ certificate }) => !certificate.selfIssued).map(({ certificate }) => certificate.der),
     async issue(order) {
       const plan = planOf(realm, ca, order, options.strict === true);
-      const serialNumber = newSerialNumber(random);
-      const known = writers.get(order.profile.name);
-      const writer = known ?? leafWriter(ca.certificate, key.type, order.profile.usage);
-      const { notBefore, notAfter } = plan.validity;
-      const tbs = writer({ serialNumber, notBefore, notAfter, subject: plan.subject, publicKey: order.publicKey, names: plan.names });
-      const first = async (): Promise<Uint8Array> => {
-        const template = leafTemplate({
-          ...{ serialNumber, signer: key.type, validity: { notBefore, notAfter }, subject: plan.subject, spki: order.publicKey.der },
-          ...{ issuer: ca.certificate, profile: order.profile.usage, names: plan.names },
-        });
-        assertInternal(equalBytes(writeTbs(template), tbs), 'the fast writer and the template make different certificates');
-        const { certificates, verifySignature } = realm;
-        return (await issueCertificate({ template, issuer: ca.certificate, key, certificates, verifySignature })).der;
-      };
-      const der = known === undefined ? await first() : await sign(tbs);
-      writers.set(order.profile.name, writer);
-      const serial = toHex(serialNumber);
-      return {
-        ...plan,
-        der,
-        serial,
-        fingerprint: fingerprintOf(der),
-        pin: pinOf(order.publicKey.der),
-        profile: order.profile,
-        renews: order.renews,
-      };
+      const serialNumber = newSerialNumber(opened.random);
+      const der = await signPlanned(opened, order, { ...plan, serialNumber });
+      const { profile, publicKey, renews } = order;
+      return { ...plan, der, serial: toHex(serialNumber), fingerprint: fingerprintOf(der), pin: pinOf(publicKey.der), profile, renews };
     },
   };
 }
 
-function planOf(
-  realm: Realm,
-  ca: CertificateAuthority,
-  order: LeafOrder,
-  strict: boolean,
-): Pick<IssuedLeaf, 'names' | 'subject' | 'validity'> {
+interface Opened {
+  readonly realm: Realm;
+  readonly ca: CertificateAuthority;
+  readonly key: SigningKey;
+  /** What {@link LeafIssuerOptions.lint} says. */
+  readonly lintEach: boolean;
+  readonly random: Random;
+  /** A signature of a throw-away key, in whose place the real one comes: the lint reads everything but the signature. */
+  readonly placeholder: Uint8Array;
+  /** By profile: those of which one certificate was issued. */
+  readonly writers: Map<string, LeafWriter>;
+}
+
+type Plan = Pick<IssuedLeaf, 'names' | 'subject' | 'validity'>;
+
+async function signPlanned(opened: Opened, order: LeafOrder, plan: Plan & { readonly serialNumber: Uint8Array }): Promise<Uint8Array> {
+  const { ca, key, writers, lintEach, placeholder } = opened;
+  const { notBefore, notAfter } = plan.validity;
+  const known = writers.get(order.profile.name);
+  const writer = known ?? leafWriter(ca.certificate, key.type, order.profile.usage);
+  const tbs = writer({ ...plan, notBefore, notAfter, publicKey: order.publicKey });
+  if (known === undefined) {
+    const der = await signReadable(opened, order, plan, tbs);
+    writers.set(order.profile.name, writer);
+    return der;
+  }
+  if (lintEach) assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);
+  return signLeaf(tbs, key);
+}
+
+async function signReadable(
+  { realm, ca, key }: Opened,
+  { profile, publicKey }: LeafOrder,
+  { names, subject, validity, serialNumber }: Plan & { readonly serialNumber: Uint8Array },
+  tbs: Uint8Array,
+): Promise<Uint8Array> {
+  const issuer = ca.certificate;
+  const template = leafTemplate({
+    serialNumber,
+    signer: key.type,
+    validity: { notBefore: validity.notBefore, notAfter: validity.notAfter },
+    subject,
+    spki: publicKey.der,
+    issuer,
+    profile: profile.usage,
+    names,
+  });
+  assertInternal(equalBytes(writeTbs(template), tbs), 'the fast writer and the template make different certificates');
+  const { certificates, verifySignature } = realm;
+  return (await issueCertificate({ template, issuer, key, certificates, verifySignature })).der;
+}
+
+function planOf(realm: Realm, ca: CertificateAuthority, order: LeafOrder, strict: boolean): Plan {
   const { profile, publicKey, what } = order;
   assertUsableKey(publicKey, what);
   const names = profileNames(profile, order.names, realm.config.trust_domain);

@@ -45,14 +45,14 @@ export interface RenewCertificateResult {
 }
 
 /**
- * The record of the old certificate decides what the new one says; nothing is taken from a request but its key. An expired certificate
- * is not renewed: whoever finds an old key must not become the node again.
- * @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CERTIFICATE_EXPIRED, ERR_CERTIFICATE_REVOKED, ERR_CERTIFICATE_PROFILE, ERR_CSR_SIGNATURE, ERR_KEY_*, ERR_FILE_EXISTS
+ * The record of the old certificate decides what the new one says; nothing is taken from a request but its key. An expired or
+ * revoked certificate is not renewed: whoever finds an old key must not become the node again.
+ * @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CERTIFICATE_REVOKED, ERR_CERTIFICATE_EXPIRED, ERR_CERTIFICATE_REVOKED, ERR_CERTIFICATE_PROFILE, ERR_CSR_SIGNATURE, ERR_KEY_*, ERR_FILE_EXISTS
  */
 export async function renewCertificate(realm: Realm, keys: PortableKeys, input: RenewCertificateInput): Promise<RenewCertificateResult> {
   const { certificate, what, csr, keyFile } = input;
   const previous = await readCertificateRecord(realm, certificate, what);
-  assertUnexpired(realm, certificate, what);
+  assertUsable(realm, previous, what);
   const profile = renewableProfile(previous, what);
   if (csr !== undefined) assertCsrSignature(csr, realm.verifySignature, '--csr');
   await assertAbsent(realm.files, [...(keyFile === undefined ? [] : [keyFile]), input.certificateFile]);
@@ -63,7 +63,7 @@ export async function renewCertificate(realm: Realm, keys: PortableKeys, input: 
     names: (certificate.extensions.subjectAltName ?? []).filter(isAlternativeName),
     subject: certificate.subject.der,
     publicKey: csr?.publicKey ?? ownKey(key as PortableKey),
-    ttl: input.ttl ?? ((certificate.notAfter - certificate.notBefore) as Seconds),
+    ttl: input.ttl ?? ((previous.not_after - previous.issued_at) as Seconds),
     notAfter: input.notAfter,
     renews: previous.serial,
     what: csr === undefined ? 'new key' : '--csr',
@@ -98,13 +98,14 @@ function renewableProfile({ serial, profile, revoked }: CertificateRecord, what:
   });
 }
 
-function assertUnexpired(realm: Realm, { notAfter }: Certificate, what: string): void {
-  if (realm.clock.now() <= notAfter) return;
-  throw new JoineryError(
-    'ERR_CERTIFICATE_EXPIRED',
-    `${what}: expected a certificate that is valid, found one that ended ${formatInstant(notAfter)}`,
-    {
-      hint: 'issue a new one: joinery cert issue, or let the node join again',
-    },
-  );
+function assertUsable(realm: Realm, { not_after, revoked }: CertificateRecord, what: string): void {
+  const hint = 'issue a new one: joinery cert issue, or let the node join again';
+  if (revoked !== undefined) {
+    throw new JoineryError('ERR_CERTIFICATE_REVOKED', `${what}: expected a certificate that is not revoked, found ${revoked.reason}`, {
+      hint,
+    });
+  }
+  if (realm.clock.now() <= not_after) return;
+  const end = formatInstant(not_after as Instant);
+  throw new JoineryError('ERR_CERTIFICATE_EXPIRED', `${what}: expected a certificate that is valid, found one that ended ${end}`, { hint });
 }

@@ -7,6 +7,7 @@ import type { Violation } from './anchor.ts';
 import { type Certificate } from './certificate.ts';
 import { sequence, time } from './der-writer.ts';
 import { isCertificateDnsName, isWildcardName } from './host-names.ts';
+import { MAX_COMPARISONS, nameViolation } from './name-constraints.ts';
 import { equalNames } from './names.ts';
 import { OID } from './oids.ts';
 import { isStrongKey } from './strength.ts';
@@ -42,7 +43,11 @@ const RULES: readonly Rule[] = [
     (c) => /^[0-7][0-9a-f]{31,39}$/.test(c.serialNumber),
   ],
   ['signature-algorithm', 'a signature algorithm of SHA-2 or an Edwards curve', (c) => c.signatureAlgorithm !== undefined],
-  ['key', 'a key of at least 128 bits of strength, or RSA of 3072 bits', (c) => isStrongKey(c.publicKey.key, 3072)],
+  [
+    'key',
+    'P-256, P-384, P-521, an Edwards curve, or RSA of 2048 bits (3072 in a CA)',
+    (c) => isStrongKey(c.publicKey.key, isCa(c) ? 3072 : 2048),
+  ],
   ['validity', 'notBefore earlier than notAfter', (c) => c.notBefore < c.notAfter],
   [
     'time-form',
@@ -130,6 +135,12 @@ const ISSUER_RULES: readonly IssuerRule[] = [
     (c, issuer) => !isCa(c) || fitsUnder(c, issuer),
   ],
   ['issuer-validity', "an end not after the issuer's", (c, issuer) => c.notAfter <= issuer.notAfter && c.notBefore >= issuer.notBefore],
+  [
+    'issuer-name-constraints',
+    "names that the issuer's nameConstraints permit (RFC 5280 section 4.2.1.10)",
+    (c, { extensions: { nameConstraints } }) =>
+      nameConstraints === undefined || nameViolation(c, nameConstraints, { left: MAX_COMPARISONS }) === undefined,
+  ],
   ['issuer-key-id', "the issuer's key identifier (RFC 5280 section 4.2.1.1)", (c, issuer) => sameKeyIdentifier(c, issuer)],
 ];
 
