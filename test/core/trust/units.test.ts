@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
@@ -35,7 +36,9 @@ describe('purposes', () => {
 });
 
 describe('the manifest', () => {
-  it('has a JSON Schema', () => {
+  it('has a JSON Schema, which is the published one', () => {
+    const published = readFileSync(new URL('../../../docs/schema/trust-bundle-1.json', import.meta.url), 'utf8');
+    expect(JSON.parse(published)).toEqual(trustManifestSchema());
     expect(trustManifestSchema()).toMatchObject({ $id: 'https://joinery.dev/schema/trust-bundle-1.json', additionalProperties: false });
   });
 
