@@ -68,13 +68,15 @@ export async function readTokenState(store: Store, grant: Grant, asker: Asker): 
     return entry && parseDocument(parser, entry.value, `state.db, ${key}`, 'ERR_REALM_MALFORMED');
   };
   const node = asker.node ?? grant.node;
-  const revoked = await read(revocationKey(grant), revocation);
-  const used = await read(counterKey(grant), counter);
-  const same = asker.keyThumbprint === undefined ? undefined : await read(useKey(grant, asker.keyThumbprint), use);
-  const nodeMark = node === undefined ? undefined : await read(nodeWatermarkKey(node), watermark);
-  const realmMark = await readRealmMark(store);
+  const [revoked, used, same, nodeMark, realmMark, clockMark] = await Promise.all([
+    read(revocationKey(grant), revocation),
+    read(counterKey(grant), counter),
+    asker.keyThumbprint === undefined ? undefined : read(useKey(grant, asker.keyThumbprint), use),
+    node === undefined ? undefined : read(nodeWatermarkKey(node), watermark),
+    readRealmMark(store),
+    readClockMark(store),
+  ]);
   const notBefore = Math.max(nodeMark?.not_before ?? 0, realmMark ?? 0);
-  const clockMark = await readClockMark(store);
   const state: TokenState = {
     revoked: revoked !== undefined,
     used: used?.used ?? 0,
