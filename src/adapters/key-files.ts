@@ -5,7 +5,7 @@ import { digestOf } from '../core/digest.ts';
 import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { AdoptedKey, Custody, Files, KeyReference, KeyVault, SigningKey } from '../core/ports.ts';
-import type { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secret.ts';
 import { encryptedPem, openForeignPem, openPem, plainPem } from './pkcs8.ts';
 import { systemRandom } from './random.ts';
 import { generatePrivateKey, signingKey } from './signatures.ts';
@@ -86,6 +86,7 @@ export function openKeyVault(options: KeyVaultOptions): KeyVault {
       if (first === undefined) throw noKeyFile(`keys/${custody}`);
       await proving(custody, first);
     },
+    release: (reference) => releaseKey(options, reference),
     async discard({ file }) {
       await options.files.remove(join(options.directory, checkPath(file)));
       opened.delete(file);
@@ -141,6 +142,11 @@ async function readKey(
   const ask = async (): Promise<Secret> => (passphrase = await options.passphrase(custody, 'open'));
   const privateKey = await openPem(text, file, { plaintext: options.plaintext, passphrase: ask });
   return { privateKey, passphrase };
+}
+
+async function releaseKey(options: KeyVaultOptions, { custody, file }: KeyReference): Promise<Secret> {
+  if (custody === 'online') return new Secret(plainPem((await readKey(options, custody, file)).privateKey));
+  throw new JoineryError('ERR_KEY_MALFORMED', `${file}: expected an online key, found an offline one, which is never released`);
 }
 
 /** Where a rewrap writes a key until it takes its place; KEY_FILE does not match it. */

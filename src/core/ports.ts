@@ -1,5 +1,6 @@
 /** What the rules need from the world. Each port has one adapter or more in `src/adapters` and a fake in `test/fakes`. */
 import type { JsonObject, JsonValue } from './canonical-json.ts';
+import type { PublicJwk } from './jwk.ts';
 import type { Secret } from './secret.ts';
 import type { Instant } from './time.ts';
 
@@ -131,6 +132,11 @@ export interface KeyVault {
   open(reference: KeyReference): Promise<SigningKey>;
   /** Opens one key of a custody, which shows that its passphrase is the right one. @throws ERR_KEY_NOT_FOUND when there is none, ERR_KEY_PASSPHRASE */
   prove(custody: Custody): Promise<void>;
+  /**
+   * PKCS #8 in PEM, not encrypted, of an online key that is shared by design: that of a cluster certificate.
+   * @throws ERR_KEY_NOT_FOUND, ERR_KEY_PASSPHRASE, ERR_KEY_MALFORMED for an offline key
+   */
+  release(reference: KeyReference): Promise<Secret>;
   /** Removes a key made by {@link generate} whose record was never committed. */
   discard(reference: KeyReference): Promise<void>;
   /**
@@ -256,6 +262,16 @@ export type JwsKey = JsonObject | Uint8Array;
  * key that does not fit the algorithm and for `none`: it never throws. The caller has parsed the text strictly before.
  */
 export type VerifyJws = (compact: string, key: JwsKey, algorithm: string) => Promise<boolean>;
+
+/** Seals bytes to a public key on P-256: compact JWE (RFC 7516), ECDH-ES with A256GCM (RFC 7518 sections 4.6 and 5.3). */
+export type SealJwe = (plaintext: Uint8Array, recipient: PublicJwk) => Promise<string>;
+
+/**
+ * Opens what {@link SealJwe} made, and no other algorithm.
+ * @param privateKey PKCS #8 in PEM, not encrypted.
+ * @throws ERR_CLUSTER_ANSWER for another form, ERR_CLUSTER_ANSWER_KEY when it was sealed to another key or was changed.
+ */
+export type OpenJwe = (compact: string, privateKey: Secret) => Promise<Uint8Array>;
 
 // --- the person and the machine ----------------------------------------------------------------------------------------
 

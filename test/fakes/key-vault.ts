@@ -1,17 +1,21 @@
-import { openForeignPem } from '../../src/adapters/pkcs8.ts';
+import { openForeignPem, plainPem } from '../../src/adapters/pkcs8.ts';
 import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
 import { JoineryError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { KeyReference, KeyVault, SigningKey } from '../../src/core/ports.ts';
 
 /** Keys in memory. `fail` makes the next `open` throw what is given. */
 export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningKey> } {
   const keys = new Map<string, SigningKey>();
+  const pems = new Map<string, string>();
   return {
     keys,
     generate({ name, type, custody }) {
-      const key = signingKey(generatePrivateKey(type));
+      const privateKey = generatePrivateKey(type);
+      const key = signingKey(privateKey);
       const reference: KeyReference = { custody, file: `keys/${custody}/${name}-${keys.size}.key`, type };
       keys.set(reference.file, key);
+      pems.set(reference.file, plainPem(privateKey));
       return Promise.resolve({ reference, key });
     },
     open(reference) {
@@ -33,6 +37,7 @@ export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningK
     prove: () => Promise.resolve(),
     stageRewrap: (custody) => Promise.resolve([...keys.keys()].filter((file) => file.startsWith(`keys/${custody}/`)).length),
     finishRewrap: () => Promise.resolve(),
+    release: (reference) => Promise.resolve(new Secret(pems.get(reference.file) as string)),
     discard(reference) {
       keys.delete(reference.file);
       return Promise.resolve();
