@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { passphraseSource } from '../../src/cli/passphrases.ts';
+import { otherPassphrase, passphraseSource } from '../../src/cli/passphrases.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
-import type { Prompter } from '../../src/core/ports.ts';
+import type { Custody, Prompter } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 
 function setUp(options: {
@@ -10,6 +10,7 @@ function setUp(options: {
   env?: Record<string, string>;
   content?: string;
   answers?: string[];
+  keychain?: (custody: Custody) => Promise<Secret | undefined>;
 }) {
   const warnings: string[] = [];
   const questions: string[] = [];
@@ -29,6 +30,7 @@ function setUp(options: {
     env,
     read: () => Promise.resolve(utf8(options.content ?? '')),
     prompter,
+    keychain: options.keychain,
     warn: (message) => warnings.push(message),
   });
   return { source, warnings, questions, env };
@@ -76,4 +78,36 @@ test('without a terminal the error names what to use instead', async () => {
   await expect(setUp({}).source('online', 'open')).rejects.toThrow(
     expect.objectContaining({ hint: 'name a file with --online-passphrase-file or set JOINERY_ONLINE_PASSPHRASE' }),
   );
+});
+
+test('the keychain comes after files and variables and before a question', async () => {
+  const asked: Custody[] = [];
+  const keychain = (custody: Custody): Promise<Secret | undefined> => {
+    asked.push(custody);
+    return Promise.resolve(custody === 'online' ? new Secret('from the keychain') : undefined);
+  };
+  const { source, questions } = setUp({ keychain, answers: ['from the person'] });
+  expect(await revealed(source('online', 'open'))).toBe('from the keychain');
+  expect(await revealed(source('offline', 'open'))).toBe('from the person');
+  expect([asked, questions]).toEqual([['online', 'offline'], ['Passphrase of the offline keys']]);
+  const given = setUp({ keychain, env: { JOINERY_ONLINE_PASSPHRASE: 'from the variable' } });
+  expect(await revealed(given.source('online', 'open'))).toBe('from the variable');
+  const both = setUp({ keychain, env: { JOINERY_PASSPHRASE: 'offline' } });
+  expect(await revealed(both.source('online', 'open'))).toBe('from the keychain');
+  expect(both.warnings).toEqual([]);
+});
+
+test('another passphrase comes from the file of its flag, or a question that names the flag', async () => {
+  const questions: unknown[] = [];
+  const world = {
+    files: { read: (path: string) => Promise.resolve(utf8(`in ${path}\n`)) },
+    prompter: {
+      passphrase: (...question: unknown[]) => Promise.resolve(new Secret(`answer ${questions.push(question)}`)),
+      confirm: () => Promise.resolve(true),
+    },
+  };
+  const options = { flag: '--key-passphrase-file', question: 'Passphrase of a.key', confirm: false };
+  expect(await revealed(otherPassphrase(world, { ...options, file: 'f' }))).toBe('in f');
+  expect(await revealed(otherPassphrase(world, { ...options, file: undefined }))).toBe('answer 1');
+  expect(questions).toEqual([['Passphrase of a.key', { confirm: false, instead: 'name a file with --key-passphrase-file' }]]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assertRole, clusterOf, parseRealmConfig, realmConfigSchema } from '../../../src/core/realm/config.ts';
+import { adminOf, assertRole, clusterOf, parseRealmConfig, realmConfigSchema } from '../../../src/core/realm/config.ts';
 
 const config = {
   schema: 'joinery/realm-config/1',
@@ -58,4 +58,22 @@ test('the schema is JSON Schema 2020-12', () => {
     type: 'object',
     additionalProperties: false,
   });
+});
+
+const admins = [{ name: 'alice', may: ['token.mint'] }];
+
+test('admins are found by name', () => {
+  const parsed = parseRealmConfig({ ...config, admins }, 'joinery.yaml');
+  expect(adminOf(parsed, 'alice')).toEqual(admins[0]);
+  expect(() => adminOf(parsed, 'bob')).toThrow(
+    expect.objectContaining({ code: 'ERR_ADMIN_UNKNOWN', hint: expect.stringContaining('add it to joinery.yaml') }),
+  );
+});
+
+test.each([
+  ['expected each admin once, found alice twice', [...admins, ...admins]],
+  ['admins[0].may[0]: expected one of', [{ name: 'alice', may: ['everything'] }]],
+  ['admins[0].may', [{ name: 'alice', may: [] }]],
+])('admins are refused: %s', (message, value) => {
+  expect(() => parseRealmConfig({ ...config, admins: value }, 'joinery.yaml')).toThrow(message);
 });
