@@ -9,15 +9,20 @@ export interface Terminal {
   readonly output: NodeJS.WriteStream;
 }
 
+interface Asking extends Terminal {
+  /** Ends the question without an answer. */
+  readonly signal: AbortSignal;
+}
+
 export function terminalPrompter(terminal: Terminal): Prompter {
-  const ask = async <T>(question: string, instead: string, work: (io: Terminal) => Promise<T>): Promise<T> => {
+  const ask = async <T>(question: string, instead: string, work: (io: Asking) => Promise<T>): Promise<T> => {
     if (!terminal.input.isTTY || !terminal.output.isTTY) {
       throw new JoineryError('ERR_USAGE_NO_TERMINAL', `expected a terminal to ask "${question}", found none`, { hint: instead });
     }
     try {
-      return await work(terminal);
+      return await untilEnd(terminal, work);
     } catch (error) {
-      if (error instanceof Error && error.name === 'ExitPromptError')
+      if (error instanceof Error && ['ExitPromptError', 'AbortPromptError'].includes(error.name))
         throw new JoineryError('ERR_INTERRUPTED', 'interrupted at a question; nothing was changed');
       throw error;
     }
@@ -42,7 +47,23 @@ export function terminalPrompter(terminal: Terminal): Prompter {
   };
 }
 
-async function password(message: string, io: Terminal): Promise<string> {
+/** Inquirer hears ctrl-C only: at ctrl-D, and when the terminal goes, its question would never end, and the process would end with status 0. */
+async function untilEnd<T>(terminal: Terminal, work: (io: Asking) => Promise<T>): Promise<T> {
+  const { input } = terminal;
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  const onKey = (_text: string, key: { readonly ctrl: boolean; readonly name?: string }): void => {
+    if (key.ctrl && key.name === 'd') end();
+  };
+  input.on('keypress', onKey).on('end', end);
+  try {
+    return await work({ ...terminal, signal: ending.signal });
+  } finally {
+    input.off('keypress', onKey).off('end', end);
+  }
+}
+
+async function password(message: string, io: Asking): Promise<string> {
   const { default: inquirer } = await import('inquirer');
   const { answer } = await inquirer.createPromptModule(io)([{ type: 'password', name: 'answer', message, mask: '*' }]);
   return String(answer);

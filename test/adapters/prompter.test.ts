@@ -35,11 +35,24 @@ test('without a terminal the question is an error that names the flag', async ()
   await expect(prompter.confirm('Sure', options)).rejects.toThrow(refusal);
 });
 
-test('ctrl-C is an interruption, with its own exit status', async () => {
-  const { prompter } = terminal(['\u0003']);
+test.each([
+  ['ctrl-C', '\u0003'],
+  ['ctrl-D', '\u0004'],
+  ['ctrl-D after some letters', 'ab\u0004'],
+])('%s is an interruption, with its own exit status', async (_name, typed) => {
+  const { prompter } = terminal([typed]);
   await expect(prompter.passphrase('Passphrase', options)).rejects.toThrow(
     expect.objectContaining({ code: 'ERR_INTERRUPTED', exitStatus: 130 }),
   );
+});
+
+test('a terminal that goes is an interruption', async () => {
+  const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input });
+  const output = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 });
+  output.once('data', () => setTimeout(() => input.end(), 20));
+  output.resume();
+  const prompter = terminalPrompter({ input: input as unknown as NodeJS.ReadStream, output: output as unknown as NodeJS.WriteStream });
+  await expect(prompter.confirm('Sure', options)).rejects.toMatchObject({ code: 'ERR_INTERRUPTED' });
 });
 
 test.each([
