@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { progressOn } from '../../src/cli/render/progress.ts';
 
-function screen(isTTY: boolean) {
+function screen(isTTY: boolean, columns = 80) {
   let text = '';
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -10,7 +10,7 @@ function screen(isTTY: boolean) {
       done();
     },
   });
-  const terminal = { isTTY, columns: 80, clearLine: () => true, cursorTo: () => true, moveCursor: () => true };
+  const terminal = { isTTY, columns, clearLine: () => true, cursorTo: () => true, moveCursor: () => true };
   return { stream: Object.assign(stream, terminal) as unknown as NodeJS.WriteStream, text: () => text };
 }
 
@@ -36,10 +36,11 @@ test('a question in the middle of a step has the screen for itself', async () =>
 });
 
 test.each([
-  ['elsewhere', false, true],
-  ['with --quiet', true, false],
-])('%s nothing is printed', async (_name, isTTY, enabled) => {
-  const { stream, text } = screen(isTTY);
+  ['elsewhere', false, 80, true],
+  ['on a terminal without a width', true, 0, true],
+  ['with --quiet', true, 80, false],
+])('%s nothing is printed', async (_name, isTTY, columns, enabled) => {
+  const { stream, text } = screen(isTTY, columns);
   expect(await progressOn(stream, enabled).step('making keys', saying('7'))).toBe(7);
   await expect(progressOn(stream, enabled).step('breaking', failing)).rejects.toThrow('no');
   expect(await progressOn(stream, enabled).pause(() => Promise.resolve(8))).toBe(8);

@@ -7,7 +7,8 @@ export interface PausableProgress extends Progress {
 }
 
 export function progressOn(stream: NodeJS.WriteStream, enabled: boolean): PausableProgress {
-  if (!enabled || !stream.isTTY) return { step: (_label, work) => work(() => undefined), pause: (work) => work() };
+  // A terminal that does not know its width (a container's, a serial line) has 0 columns: ora would clear lines without end.
+  if (!enabled || !stream.isTTY || !stream.columns) return { step: (_label, work) => work(() => undefined), pause: (work) => work() };
   let running: { stop(): unknown; start(): unknown } | undefined;
   return {
     async step(label, work) {
