@@ -358,16 +358,29 @@ describe('a package that somebody composed with care', () => {
     await writeFile(join(out, 'trust/node-cert-lifecycle.pem'), pem);
     const manifest = JSON.parse(await readFile(join(out, 'package.json'), 'utf8')) as { files: { path: string; sha256: string }[] };
     (manifest.files.find((file) => file.path === 'trust/node-cert-lifecycle.pem') as { sha256: string }).sha256 = digestOf(pem);
-    await writeFile(join(out, 'package.json'), canonicalBytes(manifest as unknown as JsonObject));
+    await writeFile(join(out, 'package.json'), jsonFile(manifest as unknown as JsonObject));
     expect(rowOf((await verify(out)).rows, 'contents').detail).toContain('the copy of what user-data writes');
   });
 
   it('is refused with sums of other files, or sums that are none', async () => {
     const { out } = await render();
     const sums = await readFile(join(out, 'SHA256SUMS'), 'utf8');
-    for (const text of [sums.split('\n').slice(1).join('\n'), `${sums}x\n`, `${sums}${sums}`]) {
+    for (const text of [sums.split('\n').slice(1).join('\n'), `${sums}x\n`, `${sums}${sums}`, `${sums}unended`, sums.split('\n').toReversed().join('\n').trimStart()]) {
       await writeFile(join(out, 'SHA256SUMS'), text);
       expect(rowOf((await verify(out)).rows, 'sums')).toMatchObject({ result: 'failed', code: 'ERR_PACKAGE_MALFORMED' });
+    }
+  });
+
+  it('is refused with something hidden in the spelling of a file that no signature covers', async () => {
+    const { out } = await render();
+    for (const [name, check] of [
+      ['package.json', 'manifest'],
+      ['package.sig.json', 'signature'],
+    ] as const) {
+      const text = await readFile(join(out, name), 'utf8');
+      await writeFile(join(out, name), text.replace(/\n$/, ' \t \n'));
+      expect(rowOf((await verify(out)).rows, check)).toMatchObject({ result: 'failed', code: 'ERR_PACKAGE_MALFORMED' });
+      await writeFile(join(out, name), text);
     }
   });
 

@@ -140,7 +140,8 @@ export function sealPackage(files: readonly PackageFile[], manifest: PackageMani
   return [...sealed, packageFile('SHA256SUMS', utf8(renderSums(sealed)))];
 }
 
-function renderSums(files: readonly PackageFile[]): string {
+/** What `sha256sum -c` reads. */
+export function renderSums(files: readonly Pick<PackageFile, 'path' | 'bytes'>[]): string {
   return files.map((file) => `${digestOf(file.bytes)}  ${file.path}\n`).join('');
 }
 

@@ -1,7 +1,7 @@
 /** Proves a package from its files alone: nothing of the realm that made it is needed, only the digest of its first trust. */
 import { canonicalJson, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { type Digest, digestOf } from '../digest.ts';
-import { decodeUtf8 } from '../encoding.ts';
+import { decodeUtf8, equalBytes } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { FileInfo, VerifySignature } from '../ports.ts';
 import type { Instant } from '../time.ts';
@@ -11,6 +11,7 @@ import { assertSeparate } from '../trust/separation.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { type CheckRow, Checklist, type Passed, passed, warned } from './checklist.ts';
 import { octal } from './cloud-config.ts';
+import { jsonFile } from './files.ts';
 import { type Inspection, inspectUserData } from './inspect.ts';
 import { describeSize, userDataSize } from './limits.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type PackagePath,
   parsePackageManifest,
   parseSums,
+  renderSums,
 } from './manifest.ts';
 import { nodeLayout } from './layout.ts';
 import { assertFingerprints, assertNoPrivateKey, assertPaths, assertUrls, urlsAt } from './rules.ts';
@@ -158,8 +160,11 @@ function malformed(message: string): JoineryError {
   return new JoineryError('ERR_PACKAGE_MALFORMED', message);
 }
 
+/** No digest covers these files but that of a list which none covers: the spelling that joinery writes is the only one, so that nothing hides in it. */
 function jsonOf(files: Files, path: PackagePath): JsonValue {
-  return parseStrictJson(decodeUtf8(files[path], path), path);
+  const value = parseStrictJson(decodeUtf8(files[path], path), path);
+  if (equalBytes(jsonFile(value), files[path])) return value;
+  throw malformed(`${path}: expected RFC 8785 and a newline, found another spelling`);
 }
 
 function checkFiles(entries: ReadonlyMap<string, PackageEntry>): Passed<Files> {
@@ -188,13 +193,17 @@ function checkModes(entries: ReadonlyMap<string, PackageEntry>, ignore: boolean)
 }
 
 function checkSums(files: Files): Passed<true> {
-  const sums = parseSums(decodeUtf8(files.SHA256SUMS, 'SHA256SUMS'));
+  const text = decodeUtf8(files.SHA256SUMS, 'SHA256SUMS');
+  const sums = parseSums(text);
   const listed = PACKAGE_PATHS.filter((path) => path !== 'SHA256SUMS');
   if (sums.size !== listed.length) throw malformed(`SHA256SUMS: expected ${listed.length} lines, found ${sums.size}`);
   for (const path of listed) {
     if (sums.get(path) !== digestOf(files[path]))
       throw new JoineryError('ERR_PACKAGE_INVALID', `${path}: expected the digest of SHA256SUMS, found another`);
   }
+  // No signature covers this file: nothing but its lines may stand in it.
+  if (text !== renderSums(listed.map((path) => ({ path, bytes: files[path] }))))
+    throw malformed('SHA256SUMS: expected the lines that joinery writes, found more or another order');
   return passed(`${listed.length} digests`);
 }
 
