@@ -61,23 +61,9 @@ export function openKeyVault(options: KeyVaultOptions): KeyVault {
       const keep: AdoptedKey['keep'] = async ({ name, custody }) => (await write(name, custody, privateKey)).reference;
       return { key: signingKey(privateKey), keep };
     },
-    async stageRewrap(custody, passphrase) {
-      checkStrength(passphrase, custody);
-      const files = await keyFiles(options, custody);
-      if (files.length === 0) throw noKeyFile(`keys/${custody}`);
-      for (const file of files) {
-        const { privateKey } = await readKey(options, custody, file);
-        await options.files.replace(join(options.directory, besides(file)), utf8(await encryptedPem(privateKey, passphrase, systemRandom)), 0o600);
-      }
-      return files.length;
-    },
+    stageRewrap: (custody, passphrase) => stageRewrap(options, custody, passphrase),
     async finishRewrap(custody) {
-      for (const file of await keyFiles(options, custody)) {
-        const [path, beside] = [join(options.directory, file), join(options.directory, besides(file))];
-        if ((await options.files.stat(beside)) === undefined) continue;
-        await options.files.replace(path, await options.files.read(beside, MAX_KEY_FILE_BYTES), 0o600);
-        await options.files.remove(beside);
-      }
+      await finishRewrap(options, custody);
       proved.delete(custody);
     },
     open: async ({ custody, file }: KeyReference) => opened.get(file) ?? (await proving(custody, file)),
@@ -147,6 +133,28 @@ async function readKey(
 async function releaseKey(options: KeyVaultOptions, { custody, file }: KeyReference): Promise<Secret> {
   if (custody === 'online') return new Secret(plainPem((await readKey(options, custody, file)).privateKey));
   throw new JoineryError('ERR_KEY_MALFORMED', `${file}: expected an online key, found an offline one, which is never released`);
+}
+
+async function stageRewrap(options: KeyVaultOptions, custody: Custody, passphrase: Secret): Promise<number> {
+  checkStrength(passphrase, custody);
+  const files = await keyFiles(options, custody);
+  if (files.length === 0) throw noKeyFile(`keys/${custody}`);
+  for (const file of files) {
+    const { privateKey } = await readKey(options, custody, file);
+    const pem = await encryptedPem(privateKey, passphrase, systemRandom);
+    await options.files.replace(join(options.directory, besides(file)), utf8(pem), 0o600);
+  }
+  return files.length;
+}
+
+async function finishRewrap(options: KeyVaultOptions, custody: Custody): Promise<void> {
+  const { files, directory } = options;
+  for (const file of await keyFiles(options, custody)) {
+    const beside = join(directory, besides(file));
+    if ((await files.stat(beside)) === undefined) continue;
+    await files.replace(join(directory, file), await files.read(beside, MAX_KEY_FILE_BYTES), 0o600);
+    await files.remove(beside);
+  }
 }
 
 /** Where a rewrap writes a key until it takes its place; KEY_FILE does not match it. */

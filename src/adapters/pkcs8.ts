@@ -78,7 +78,9 @@ export async function openForeignPem(text: string, what: string, passphrase: () 
     return createPrivateKey({ key: text, format: 'pem', ...(secret && { passphrase: secret.reveal() }) });
   } catch (cause) {
     if (encrypted)
-      throw new JoineryError('ERR_KEY_PASSPHRASE', `${what}: expected the passphrase of this key, found another (or a damaged file)`, { cause });
+      throw new JoineryError('ERR_KEY_PASSPHRASE', `${what}: expected the passphrase of this key, found another (or a damaged file)`, {
+        cause,
+      });
     throw malformed(what, 'expected a private key in PEM', 'something else', 'openssl pkey -in FILE -out key.pem converts other forms');
   }
 }

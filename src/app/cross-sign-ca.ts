@@ -121,9 +121,13 @@ function commonPathLen(certificate: Certificate, issuer: CertificateAuthority): 
   const own = certificate.extensions.basicConstraints?.pathLenConstraint;
   const most = issuer.certificate.extensions.basicConstraints?.pathLenConstraint;
   if (most === 0) {
-    throw new JoineryError('ERR_CA_CONSTRAINT', `--by: expected an authority that may certify another, found ${issuer.record.name} with pathLenConstraint 0`, {
-      hint: 'choose a root; joinery ca tree shows the hierarchy',
-    });
+    throw new JoineryError(
+      'ERR_CA_CONSTRAINT',
+      `--by: expected an authority that may certify another, found ${issuer.record.name} with pathLenConstraint 0`,
+      {
+        hint: 'choose a root; joinery ca tree shows the hierarchy',
+      },
+    );
   }
   return most === undefined ? own : Math.min(own ?? most - 1, most - 1);
 }

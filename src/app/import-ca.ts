@@ -99,9 +99,13 @@ function parentOf(realm: Realm, certificate: Certificate, known: readonly Certif
     (ca) => equalNames(ca.certificate.subject, certificate.issuer) && isSignedBy(certificate, ca.certificate.spki, realm.verifySignature),
   );
   if (parent !== undefined) return parent;
-  throw new JoineryError('ERR_CA_ISSUER_UNKNOWN', `--cert: expected a self-signed certificate or an issuer in this realm, found ${certificate.issuer.text}`, {
-    hint: 'import the issuer first (its certificate is enough: leave --key out)',
-  });
+  throw new JoineryError(
+    'ERR_CA_ISSUER_UNKNOWN',
+    `--cert: expected a self-signed certificate or an issuer in this realm, found ${certificate.issuer.text}`,
+    {
+      hint: 'import the issuer first (its certificate is enough: leave --key out)',
+    },
+  );
 }
 
 const ALGORITHMS: Readonly<Record<string, SignatureAlgorithm>> = {
@@ -123,7 +127,12 @@ async function adoptKey(realm: Realm, { keyName, keyPassphrase }: ImportCaInput,
   throw new JoineryError('ERR_CERTIFICATE_KEY', `${keyName}: expected the private key of the certificate, found another`);
 }
 
-async function commitImport(realm: Realm, record: CaRecord, certificate: Certificate, parent: CertificateAuthority | undefined): Promise<void> {
+async function commitImport(
+  realm: Realm,
+  record: CaRecord,
+  certificate: Certificate,
+  parent: CertificateAuthority | undefined,
+): Promise<void> {
   const details = {
     parent: parent?.record.name ?? null,
     fingerprint: certificate.fingerprint,
@@ -140,5 +149,7 @@ async function commitImport(realm: Realm, record: CaRecord, certificate: Certifi
 }
 
 function warningsOf(certificate: Certificate, parent: CertificateAuthority | undefined): string[] {
-  return lintCertificate(certificate, parent?.certificate).map(({ rule, message }) => `${rule}: ${message}; the imported certificate differs`);
+  return lintCertificate(certificate, parent?.certificate).map(
+    ({ rule, message }) => `${rule}: ${message}; the imported certificate differs`,
+  );
 }

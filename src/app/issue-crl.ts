@@ -70,10 +70,16 @@ export async function issueCrl(realm: Realm, input: IssueCrlInput): Promise<Issu
 
 function assertMaySign({ record, certificate }: CertificateAuthority, now: Instant): void {
   if (certificate.extensions.keyUsage?.has('cRLSign') === false) {
-    throw new JoineryError('ERR_CA_CONSTRAINT', `${record.name}: expected keyUsage with cRLSign (RFC 5280 section 4.2.1.3), found it without`);
+    throw new JoineryError(
+      'ERR_CA_CONSTRAINT',
+      `${record.name}: expected keyUsage with cRLSign (RFC 5280 section 4.2.1.3), found it without`,
+    );
   }
   if (now < certificate.notBefore || now > certificate.notAfter) {
-    throw new JoineryError('ERR_CA_EXPIRED', `${record.name}: expected an authority that is valid now, found its end at ${formatInstant(certificate.notAfter)}`);
+    throw new JoineryError(
+      'ERR_CA_EXPIRED',
+      `${record.name}: expected an authority that is valid now, found its end at ${formatInstant(certificate.notAfter)}`,
+    );
   }
 }
 

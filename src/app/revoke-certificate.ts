@@ -134,5 +134,12 @@ async function findCa(realm: Realm, serial: string): Promise<Target | undefined>
       details: { key: caKey(record.name) },
     });
   }
-  return { subject: record.name, issuer: record.parent, notAfter: certificate.notAfter, revoked: record.revoked, value: { ...record }, check };
+  return {
+    subject: record.name,
+    issuer: record.parent,
+    notAfter: certificate.notAfter,
+    revoked: record.revoked,
+    value: { ...record },
+    check,
+  };
 }

@@ -26,16 +26,14 @@ export function rewrapRecordKey(custody: Custody): string {
 export async function rewrapKeys(realm: Realm, { custody, passphrase }: RewrapKeysInput): Promise<{ readonly keys: number }> {
   await assertEncrypted(realm);
   const key = rewrapRecordKey(custody);
-  const interrupted = await realm.store.get(key);
-  if (interrupted !== undefined) await finish(realm, custody, interrupted.version);
+  await finish(realm, custody);
   const keys = await realm.vault.stageRewrap(custody, passphrase);
   await commit(realm.store, {
     checks: [{ key, version: 'absent' }],
     writes: [{ key, value: { at: realm.clock.now(), keys } }],
     audit: [auditEvent(realm, { event: 'ca.key_rewrap', subject: custody, details: { keys } })],
   });
-  const committed = await realm.store.get(key);
-  if (committed !== undefined) await finish(realm, custody, committed.version);
+  await finish(realm, custody);
   return { keys };
 }
 
@@ -47,8 +45,11 @@ export async function assertEncrypted({ store }: Pick<Realm, 'store'>): Promise<
   });
 }
 
-async function finish(realm: Realm, custody: Custody, version: number): Promise<void> {
-  await realm.vault.finishRewrap(custody);
+/** Does step 3 where a record says that it is to be done. */
+async function finish(realm: Realm, custody: Custody): Promise<void> {
   const key = rewrapRecordKey(custody);
-  await commit(realm.store, { checks: [{ key, version }], writes: [{ key, delete: true }], audit: [] });
+  const entry = await realm.store.get(key);
+  if (entry === undefined) return;
+  await realm.vault.finishRewrap(custody);
+  await commit(realm.store, { checks: [{ key, version: entry.version }], writes: [{ key, delete: true }], audit: [] });
 }

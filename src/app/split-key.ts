@@ -41,7 +41,8 @@ export async function splitKey(realm: Realm, input: SplitKeyInput): Promise<Spli
   }
   await assertEncrypted(realm);
   const { record } = await readCa(realm, input.name, 'NAME');
-  if (record.key === undefined) throw new JoineryError('ERR_KEY_NOT_FOUND', `${record.name}: expected its private key in this realm, found none`);
+  if (record.key === undefined)
+    throw new JoineryError('ERR_KEY_NOT_FOUND', `${record.name}: expected its private key in this realm, found none`);
   const { custody } = record.key;
   await realm.vault.open(record.key);
   const set = toHex(realm.random.bytes(SET_OCTETS));
@@ -49,10 +50,17 @@ export async function splitKey(realm: Realm, input: SplitKeyInput): Promise<Spli
   const parts = await sharing.split(secret, { shares, threshold });
   const lines = parts.map((bytes, index) => formatShare({ set, index: index + 1, shares, threshold, bytes }));
   const comment = `passphrase of the ${custody} keys of ${realm.config.environment.name} (${record.name}); ${threshold} of ${shares} give it back with: joinery ca key combine`;
-  const files = lines.map((line, index) => ({ path: `${input.out}/share-${index + 1}-of-${shares}.txt`, text: `# share ${index + 1}: ${comment}\n${line}\n` }));
+  const files = lines.map((line, index) => ({
+    path: `${input.out}/share-${index + 1}-of-${shares}.txt`,
+    text: `# share ${index + 1}: ${comment}\n${line}\n`,
+  }));
   await write(realm, input.out, files, async () => {
     const details = { custody, set, shares, threshold };
-    await commit(realm.store, { checks: [], writes: [], audit: [auditEvent(realm, { event: 'ca.key_split', subject: record.name, details })] });
+    await commit(realm.store, {
+      checks: [],
+      writes: [],
+      audit: [auditEvent(realm, { event: 'ca.key_split', subject: record.name, details })],
+    });
   });
   return { set, custody, files: files.map(({ path }) => path) };
 }

@@ -81,15 +81,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     keychain: flags.keychain === true ? (custody) => fromKeychain(store, custody) : undefined,
     warn,
   });
-  const world: World = {
-    files: systemFiles,
-    clock: systemClock,
-    random: systemRandom,
-    verifySignature,
-    certificates: certificateReadBack,
-    verifyJws,
-    caller: callerOf(flags, io.env),
-  };
+  const world = worldOf(callerOf(flags, io.env));
   let store: Store | undefined;
   const named = flags.realm ?? (io.env['JOINERY_REALM'] || undefined);
   let opened: Promise<Realm> | undefined;
@@ -119,11 +111,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     ...tokenSigners(passphrases),
     renderConfig: async (config) => (await import('../adapters/config-file.ts')).renderConfig(config),
     newRealm: (config, plaintextKeys) => {
-      if (flags.keychain === true) {
-        throw new JoineryError('ERR_USAGE', '--keychain: expected a realm that has stored its passphrases there, found one to be made', {
-          hint: 'afterwards: joinery realm keychain store',
-        });
-      }
+      assertNoKeychain(flags);
       const directory = named ?? io.cwd();
       const open = { createStore: () => openStore(directory, true), openVault: () => vault(directory, plaintextKeys) };
       return { ...world, directory, config, ...open };
@@ -142,6 +130,25 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
 async function locate(named: string | undefined, cwd: string): ReturnType<Context['location']> {
   const { findConfig, loadConfig } = await import('../adapters/config-file.ts');
   return named === undefined ? findConfig(cwd) : loadConfig(named);
+}
+
+function worldOf(caller: Caller): World {
+  return {
+    files: systemFiles,
+    clock: systemClock,
+    random: systemRandom,
+    verifySignature,
+    certificates: certificateReadBack,
+    verifyJws,
+    caller,
+  };
+}
+
+function assertNoKeychain(flags: RealmFlags): void {
+  if (flags.keychain !== true) return;
+  throw new JoineryError('ERR_USAGE', '--keychain: expected a realm that has stored its passphrases there, found one to be made', {
+    hint: 'afterwards: joinery realm keychain store',
+  });
 }
 
 async function storeEngine(): Promise<StoreEngine> {

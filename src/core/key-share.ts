@@ -35,7 +35,8 @@ export function readSharedSecret(secret: Uint8Array, set: string): string {
   const start = DIGEST_OCTETS + LENGTH_OCTETS;
   const length = (secret[DIGEST_OCTETS] ?? 0) * 256 + (secret[DIGEST_OCTETS + 1] ?? 0);
   const text = secret.subarray(start, start + length);
-  if (!equalBytes(sha256(concat(utf8(set), text)), secret.subarray(0, DIGEST_OCTETS))) throw mismatch('expected shares that give the passphrase back, found others');
+  if (!equalBytes(sha256(concat(utf8(set), text)), secret.subarray(0, DIGEST_OCTETS)))
+    throw mismatch('expected shares that give the passphrase back, found others');
   return decodeUtf8(text, 'the passphrase');
 }
 
@@ -57,10 +58,22 @@ const SHARE = /^(joinery-share-1\.([0-9a-f]{16})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3}
  * @throws ERR_SHARE_MALFORMED, without a part of the share
  */
 export function parseShare(text: string, what: string): KeyShare {
-  const line = text.split(/\r?\n/).map((candidate) => candidate.trim()).find((candidate) => candidate !== '' && !candidate.startsWith('#'));
+  const line = text
+    .split(/\r?\n/)
+    .map((candidate) => candidate.trim())
+    .find((candidate) => candidate !== '' && !candidate.startsWith('#'));
   const found = SHARE.exec(line ?? '');
   if (found === null) throw malformed(what, 'expected a line that starts with joinery-share-1, found none');
-  const [, body, set, index, shares, threshold, bytes, sum] = found as unknown as [string, string, string, string, string, string, string, string];
+  const [, body, set, index, shares, threshold, bytes, sum] = found as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   if (checksum(body) !== sum) throw malformed(what, 'expected the checksum of the line, found another: a character is wrong');
   const share = { set, index: Number(index), shares: Number(shares), threshold: Number(threshold), bytes: fromBase64Url(bytes, what) };
   if (share.index < 1 || share.index > share.shares || share.threshold < 2 || share.threshold > share.shares) {

@@ -47,7 +47,10 @@ describe('adopt', () => {
   });
 
   it('takes the older encryption with a Proc-Type header', async () => {
-    const { status, stdout } = spawnSync('openssl', ['ec', '-aes256', '-passout', 'pass:outside'], { input: openssl(...SEC1), encoding: 'utf8' });
+    const { status, stdout } = spawnSync('openssl', ['ec', '-aes256', '-passout', 'pass:outside'], {
+      input: openssl(...SEC1),
+      encoding: 'utf8',
+    });
     expect([status, stdout]).toEqual([0, expect.stringContaining('Proc-Type: 4,ENCRYPTED')]);
     expect((await newVault().vault.adopt(stdout, { what: 'k.pem', passphrase: outside })).key.type).toBe('p384');
   });

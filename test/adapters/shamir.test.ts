@@ -5,13 +5,18 @@ import { secretSharing } from '../../src/adapters/shamir.ts';
 describe('secretSharing', () => {
   it('gives any secret back from the last shares as from the first, and something else from too few', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 128 }), fc.integer({ min: 2, max: 12 }), fc.nat(12), async (secret, threshold, more) => {
-        const shares = await secretSharing.split(secret, { shares: threshold + more, threshold });
-        expect(shares).toHaveLength(threshold + more);
-        expect(await secretSharing.combine(shares.slice(0, threshold))).toEqual(secret);
-        expect(await secretSharing.combine(shares.slice(-threshold).toReversed())).toEqual(secret);
-        if (threshold > 2) expect(await secretSharing.combine(shares.slice(0, threshold - 1))).not.toEqual(secret);
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 32, maxLength: 128 }),
+        fc.integer({ min: 2, max: 12 }),
+        fc.nat(12),
+        async (secret, threshold, more) => {
+          const shares = await secretSharing.split(secret, { shares: threshold + more, threshold });
+          expect(shares).toHaveLength(threshold + more);
+          expect(await secretSharing.combine(shares.slice(0, threshold))).toEqual(secret);
+          expect(await secretSharing.combine(shares.slice(-threshold).toReversed())).toEqual(secret);
+          if (threshold > 2) expect(await secretSharing.combine(shares.slice(0, threshold - 1))).not.toEqual(secret);
+        },
+      ),
       { numRuns: 50 },
     );
   });

@@ -33,9 +33,24 @@ describe('crossSignCa', () => {
     const chain = `${realm.directory}/chain.pem`;
     writeFileSync(chain, (await exportCa(realm, { name: 'next', via: 'old', format: 'chain' })).bytes);
     const at = ['-attime', String(realm.clock.now())];
-    for (const [root, untrusted] of [['old', ['-untrusted', chain]], ['next', []]] as const) {
-      const { stdout } = spawnSync('openssl', ['verify', '-x509_strict', ...at, '-CAfile', `${realm.directory}/ca/${root}.crt`, ...untrusted, `${realm.directory}/ca/issuing.crt`], { encoding: 'utf8' });
-      expect(stdout, root).toContain('OK');
+    for (const [root, untrusted] of [
+      ['old', ['-untrusted', chain]],
+      ['next', []],
+    ] as const) {
+      const { stdout } = spawnSync(
+        'openssl',
+        [
+          'verify',
+          '-x509_strict',
+          ...at,
+          '-CAfile',
+          `${realm.directory}/ca/${root}.crt`,
+          ...untrusted,
+          `${realm.directory}/ca/issuing.crt`,
+        ],
+        { encoding: 'utf8' },
+      );
+      expect(`${root}: ${stdout}`).toContain('OK');
     }
     expect((await exportCa(realm, { name: 'next', via: 'old', format: 'der' })).bytes).toEqual(certificate.der);
     expect(await readCrosses(realm)).toHaveLength(1);
@@ -67,6 +82,8 @@ describe('crossSignCa', () => {
     const { realm } = await twoRoots();
     await expect(crossSignCa(realm, { name: 'old', by: 'old' })).rejects.toThrow(refusal('ERR_USAGE', '--by'));
     await expect(crossSignCa(realm, { name: 'old', by: 'nobody' })).rejects.toThrow(refusal('ERR_CA_NOT_FOUND', '--by'));
-    await expect(exportCa(realm, { name: 'next', via: 'old', format: 'pem' })).rejects.toThrow(refusal('ERR_CERTIFICATE_NOT_FOUND', '--via'));
+    await expect(exportCa(realm, { name: 'next', via: 'old', format: 'pem' })).rejects.toThrow(
+      refusal('ERR_CERTIFICATE_NOT_FOUND', '--via'),
+    );
   });
 });

@@ -24,7 +24,23 @@ function openssl(...args: string[]): void {
 
 /** Makes `<name>.key` and `<name>.crt` by OpenSSL. */
 function outside(name: string, ...options: string[]): { certificates: Certificate[]; keyPem: string } {
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', `/CN=${name}`, '-days', '30', ...options);
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+    '-subj',
+    `/CN=${name}`,
+    '-days',
+    '30',
+    ...options,
+  );
   return { certificates: read(name), keyPem: readFileSync(file(`${name}.key`), 'utf8') };
 }
 
@@ -63,7 +79,24 @@ describe('importCa', () => {
     expect(record).not.toHaveProperty('key');
     writeFileSync(file('mid.cnf'), 'basicConstraints=CA:TRUE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n');
     openssl('req', '-newkey', 'ed25519', '-nodes', '-keyout', 'mid.key', '-out', 'mid.csr', '-subj', '/CN=mid');
-    openssl('x509', '-req', '-in', 'mid.csr', '-CA', 'above.crt', '-CAkey', 'above.key', '-out', 'mid.crt', '-set_serial', '5', '-days', '10', '-extfile', 'mid.cnf');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'mid.csr',
+      '-CA',
+      'above.crt',
+      '-CAkey',
+      'above.key',
+      '-out',
+      'mid.crt',
+      '-set_serial',
+      '5',
+      '-days',
+      '10',
+      '-extfile',
+      'mid.cnf',
+    );
     const mid = await importCa(realm, input({ name: 'mid', certificates: read('mid'), keyPem: readFileSync(file('mid.key'), 'utf8') }));
     expect(mid.record).toMatchObject({ parent: 'above', key: { custody: 'online', type: 'ed25519' } });
     expect(mid.warnings.join('\n')).toMatch(/^serial: .*imported certificate differs/m);
@@ -101,8 +134,13 @@ describe('importCa', () => {
       x: '422548f88fb782ffb5eca3744452c72a1e558fbd6f73be5e48e93232cc45c5b1',
       y: '6c4cd10c4cb8d5b8a17139e94882c8992572993425f41419ab7e90a42a494272',
     };
-    const members = Object.fromEntries(Object.entries(coordinates).map(([name, hex]) => [name, Buffer.from(hex, 'hex').toString('base64url')]));
-    writeFileSync(file('test.key'), createPrivateKey({ key: { kty: 'EC', crv: 'P-256', ...members }, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }));
+    const members = Object.fromEntries(
+      Object.entries(coordinates).map(([name, hex]) => [name, Buffer.from(hex, 'hex').toString('base64url')]),
+    );
+    writeFileSync(
+      file('test.key'),
+      createPrivateKey({ key: { kty: 'EC', crv: 'P-256', ...members }, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }),
+    );
     openssl('req', '-x509', '-key', 'test.key', '-out', 'test.crt', '-subj', '/CN=test');
     await expect(importCa(realmNow(), input({ certificates: read('test') }))).rejects.toThrow(refusal('ERR_KEY_KNOWN', '--cert'));
   });

@@ -32,7 +32,11 @@ describe('issueAdmin', () => {
     expect(result.warnings).toEqual([expect.stringContaining('ends with its issuer root')]);
     const { extensions } = parseCertificate(parsePem(readFileSync(result.certificateFile, 'utf8'))[0]?.der as Uint8Array);
     expect(extensions.subjectAltName).toEqual([{ kind: 'uri', value: id }]);
-    expect([extensions.basicConstraints?.cA, extensions.extKeyUsage, [...(extensions.keyUsage ?? [])]]).toEqual([false, [OID.clientAuth], ['digitalSignature']]);
+    expect([extensions.basicConstraints?.cA, extensions.extKeyUsage, [...(extensions.keyUsage ?? [])]]).toEqual([
+      false,
+      [OID.clientAuth],
+      ['digitalSignature'],
+    ]);
     expect(statSync(result.keyFile).mode & 0o777).toBe(0o600);
     expect(realm.store.dump()[`cert/${result.record.serial}`]).toMatchObject({ profile: 'admin', ca: 'root' });
   });
@@ -48,7 +52,9 @@ describe('issueAdmin', () => {
       expect.objectContaining({ code: 'ERR_ADMIN_UNKNOWN', hint: 'did you mean alice?' }) as Error,
     );
     const { admins: _, ...config } = realm.config;
-    await expect(issueAdmin({ ...realm, config }, portableKeys, order(realm.directory))).rejects.toThrow(refusal('ERR_ADMIN_UNKNOWN', 'none is configured'));
+    await expect(issueAdmin({ ...realm, config }, portableKeys, order(realm.directory))).rejects.toThrow(
+      refusal('ERR_ADMIN_UNKNOWN', 'none is configured'),
+    );
     await issueAdmin(realm, portableKeys, order(realm.directory));
     await expect(issueAdmin(realm, portableKeys, order(realm.directory))).rejects.toThrow(refusal('ERR_FILE_EXISTS', 'alice.key'));
   });
@@ -57,7 +63,14 @@ describe('issueAdmin', () => {
     const realm = await adminRealm();
     const { certificateFile, record } = await issueAdmin(realm, portableKeys, order(realm.directory));
     const certificate = parseCertificate(parsePem(readFileSync(certificateFile, 'utf8'))[0]?.der as Uint8Array);
-    const request = { certificate, what: 'alice.crt', keyFile: `${realm.directory}/n.key`, certificateFile: `${realm.directory}/n.crt`, keyType: 'p256', strict: false } as const;
+    const request = {
+      certificate,
+      what: 'alice.crt',
+      keyFile: `${realm.directory}/n.key`,
+      certificateFile: `${realm.directory}/n.crt`,
+      keyType: 'p256',
+      strict: false,
+    } as const;
     await expect(renewCertificate(realm, portableKeys, request)).rejects.toThrow(refusal('ERR_CERTIFICATE_PROFILE', 'alice.crt'));
     await revokeCertificate(realm, { serial: record.serial, reason: 'privilegeWithdrawn' });
     await expect(renewCertificate(realm, portableKeys, request)).rejects.toThrow(refusal('ERR_CERTIFICATE_REVOKED', 'privilegeWithdrawn'));
@@ -70,6 +83,8 @@ describe('issueAdmin', () => {
     ['spiffe://lab.example.internal/Joinery/admin/alice'],
     ['https://lab.example.internal/joinery/admin/alice'],
   ])('its profile refuses %s', (value) => {
-    expect(() => profileNames(ADMIN_PROFILE, [{ kind: 'uri', value }], 'lab.example.internal')).toThrow(refusal('ERR_CERTIFICATE_PROFILE', 'profile admin'));
+    expect(() => profileNames(ADMIN_PROFILE, [{ kind: 'uri', value }], 'lab.example.internal')).toThrow(
+      refusal('ERR_CERTIFICATE_PROFILE', 'profile admin'),
+    );
   });
 });

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openKeyVault } from '../../src/adapters/key-files.ts';
 import { secretSharing } from '../../src/adapters/shamir.ts';
+import { readCa } from '../../src/app/ca-records.ts';
 import { combineKey } from '../../src/app/combine-key.ts';
 import { createCa } from '../../src/app/create-ca.ts';
 import { fetchPassphrase, forgetPassphrase, storePassphrase } from '../../src/app/keychain-passphrases.ts';
 import { rewrapKeys, rewrapRecordKey } from '../../src/app/rewrap-keys.ts';
 import { splitKey } from '../../src/app/split-key.ts';
-import type { Custody, Files, Keychain, KeyVault } from '../../src/core/ports.ts';
+import type { Custody, Files, Keychain, KeyReference, KeyVault } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { caRealm } from './ca-realm.ts';
 
@@ -33,7 +34,7 @@ async function custodyRealm(plaintext = false) {
   await createCa(keyed, { name: 'root' });
   await createCa(keyed, { name: 'second' });
   const references = await Promise.all(
-    ['root', 'second'].map(async (name) => ((await realm.store.get(`ca/${name}`))?.value as { key: Parameters<KeyVault['open']>[0] }).key),
+    ['root', 'second'].map(async (name) => (await readCa(realm, name, 'test')).record.key as KeyReference),
   );
   /** How many of the keys a passphrase opens. */
   const opens = async (passphrase: string): Promise<number> => {
@@ -64,17 +65,25 @@ describe('rewrapKeys', () => {
     let [from, to] = [OLD, NEW];
     for (let dies = 0, done = false; !done; dies++) {
       let left = dies;
-      const step = <A extends readonly unknown[]>(work: (...args: A) => Promise<void>) => (...args: A) => {
-        if (left-- === 0) return Promise.reject(new Error('killed'));
-        return work(...args);
-      };
+      const step =
+        <A extends readonly unknown[]>(work: (...args: A) => Promise<void>) =>
+        (...args: A) => {
+          if (left-- === 0) return Promise.reject(new Error('killed'));
+          return work(...args);
+        };
       const mortal: Files = { ...realm.files, replace: step(realm.files.replace), remove: step(realm.files.remove) };
-      const store = { ...realm.store, commit: async (change: Parameters<typeof realm.store.commit>[0]) => {
-        if (left-- === 0) throw new Error('killed');
-        return realm.store.commit(change);
-      } };
+      const store = {
+        ...realm.store,
+        commit: async (change: Parameters<typeof realm.store.commit>[0]) => {
+          if (left-- === 0) throw new Error('killed');
+          return realm.store.commit(change);
+        },
+      };
       const dying = { ...realm, store, vault: vaultWith(from, mortal) };
-      done = await rewrapKeys(dying, { custody: 'offline', passphrase: new Secret(to) }).then(() => true, () => false);
+      done = await rewrapKeys(dying, { custody: 'offline', passphrase: new Secret(to) }).then(
+        () => true,
+        () => false,
+      );
       const [before, after] = [await opens(from), await opens(to)];
       outcomes.push(`${before}${after}`);
       expect([before, after], `killed at step ${dies}`).toEqual(done || after === 2 ? [0, 2] : [2, 0]);
@@ -88,7 +97,9 @@ describe('rewrapKeys', () => {
     const { realm, opens } = await custodyRealm();
     const weak = rewrapKeys(realm, { custody: 'offline', passphrase: new Secret('short') });
     await expect(weak).rejects.toThrow(refusal('ERR_KEY_PASSPHRASE_WEAK'));
-    await expect(rewrapKeys(realm, { custody: 'online', passphrase: new Secret(NEW) })).rejects.toThrow(refusal('ERR_KEY_NOT_FOUND', 'keys/online'));
+    await expect(rewrapKeys(realm, { custody: 'online', passphrase: new Secret(NEW) })).rejects.toThrow(
+      refusal('ERR_KEY_NOT_FOUND', 'keys/online'),
+    );
     expect(await opens(OLD)).toBe(2);
     const plain = await custodyRealm(true);
     await expect(rewrapKeys(plain.realm, { custody: 'offline', passphrase: new Secret(NEW) })).rejects.toThrow(refusal('ERR_USAGE'));
@@ -99,7 +110,15 @@ describe('splitKey and combineKey', () => {
   const split = async (change: Partial<Parameters<typeof splitKey>[1]> = {}) => {
     const { realm } = await custodyRealm();
     const out = join(realm.directory, 'shares');
-    const options = { name: 'root', shares: 5, threshold: 3, out, sharing: secretSharing, passphrase: () => Promise.resolve(new Secret(OLD)), ...change };
+    const options = {
+      name: 'root',
+      shares: 5,
+      threshold: 3,
+      out,
+      sharing: secretSharing,
+      passphrase: () => Promise.resolve(new Secret(OLD)),
+      ...change,
+    };
     return { realm, out, split: () => splitKey(realm, options) };
   };
   const texts = (paths: readonly string[]) => paths.map((path) => ({ what: path, text: readFileSync(path, 'utf8') }));
@@ -108,9 +127,16 @@ describe('splitKey and combineKey', () => {
     const { realm, out, split: run } = await split();
     const result = await run();
     expect(result).toMatchObject({ custody: 'offline', set: expect.stringMatching(/^[0-9a-f]{16}$/) as string });
-    expect([statSync(out).mode & 0o777, ...result.files.map((path) => statSync(path).mode & 0o777)]).toEqual([0o700, ...Array<number>(5).fill(0o600)]);
+    expect([statSync(out).mode & 0o777, ...result.files.map((path) => statSync(path).mode & 0o777)]).toEqual([
+      0o700,
+      ...Array<number>(5).fill(0o600),
+    ]);
     const shares = texts(result.files);
-    for (const [a, b, c] of [[0, 1, 2], [4, 2, 0], [1, 3, 4]] as const) {
+    for (const [a, b, c] of [
+      [0, 1, 2],
+      [4, 2, 0],
+      [1, 3, 4],
+    ] as const) {
       const chosen = [a, b, c].map((index) => shares[index] as (typeof shares)[number]);
       const { passphrase, set } = await combineKey(chosen, secretSharing);
       expect([passphrase.reveal(), set]).toEqual([OLD, result.set]);
@@ -176,13 +202,17 @@ describe('passphrases in the keychain', () => {
     expect(await fetchPassphrase(realm, keychain, 'online')).toBeUndefined();
     await forgetPassphrase(realm, keychain, 'offline');
     await expect(forgetPassphrase(realm, keychain, 'offline')).rejects.toThrow(refusal('ERR_KEYCHAIN_EMPTY', 'offline'));
-    const events = realm.store.audit.slice(-2).map(({ bytes }) => (JSON.parse(Buffer.from(bytes).toString()) as { details: { action: string } }).details.action);
+    const events = realm.store.audit
+      .slice(-2)
+      .map(({ bytes }) => (JSON.parse(Buffer.from(bytes).toString()) as { details: { action: string } }).details.action);
     expect(events).toEqual(['store', 'forget']);
   });
 
   it('are not stored for a custody without keys', async () => {
     const { realm } = await custodyRealm();
     const passphrase = new Secret(OLD);
-    await expect(storePassphrase(realm, { keychain: memoryKeychain(), custody: 'online', passphrase })).rejects.toThrow(refusal('ERR_KEY_NOT_FOUND'));
+    await expect(storePassphrase(realm, { keychain: memoryKeychain(), custody: 'online', passphrase })).rejects.toThrow(
+      refusal('ERR_KEY_NOT_FOUND'),
+    );
   });
 });

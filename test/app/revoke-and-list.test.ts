@@ -57,8 +57,13 @@ describe('revokeCertificate', () => {
     const { realm, issuing } = await hierarchy();
     await createCa(realm, { name: 'other' });
     const cross = await crossSignCa(realm, { name: 'root', by: 'other' });
-    expect(await revokeCertificate(realm, { serial: issuing.certificate.serialNumber, reason: 'cACompromise' })).toMatchObject({ issuer: 'root' });
-    expect(await revokeCertificate(realm, { serial: cross.certificate.serialNumber })).toMatchObject({ issuer: 'other', reason: 'unspecified' });
+    expect(await revokeCertificate(realm, { serial: issuing.certificate.serialNumber, reason: 'cACompromise' })).toMatchObject({
+      issuer: 'root',
+    });
+    expect(await revokeCertificate(realm, { serial: cross.certificate.serialNumber })).toMatchObject({
+      issuer: 'other',
+      reason: 'unspecified',
+    });
     expect((await revokeCertificate(realm, { serial: cross.certificate.serialNumber })).already).toBe(true);
     await expect(leaf(realm)).rejects.toThrow(refusal('ERR_CA_REVOKED', 'issuing'));
     await expect(crossSignCa(realm, { name: 'issuing', by: 'other' })).rejects.toThrow(refusal('ERR_CA_REVOKED', 'NAME'));
@@ -94,7 +99,13 @@ describe('issueCrl', () => {
     const serials = [await leaf(realm, 'a'), await leaf(realm, 'b'), await leaf(realm, 'c')];
     for (const [index, serial] of serials.entries()) await revokeCertificate(realm, { serial, reason: REVOCATION_REASON_NAMES[index] });
     const first = await issueCrl(realm, { name: 'issuing' });
-    expect(first).toMatchObject({ name: 'issuing', number: 1, entries: 3, file: 'ca/issuing.crl', nextUpdate: realm.clock.now() + 7 * 86400 });
+    expect(first).toMatchObject({
+      name: 'issuing',
+      number: 1,
+      entries: 3,
+      file: 'ca/issuing.crl',
+      nextUpdate: realm.clock.now() + 7 * 86400,
+    });
     expect(new Uint8Array(readFileSync(`${realm.directory}/ca/issuing.crl`))).toEqual(first.der);
     expect([...parseRevocationList(first.der).revoked.keys()]).toEqual(serials.toSorted());
 
@@ -108,9 +119,31 @@ describe('issueCrl', () => {
     writeFileSync(crl, [second.der, parent.der].map((der) => toPem('X509 CRL', der)).join(''));
     const at = ['-attime', String(realm.clock.now())];
     const openssl = (...args: string[]) => spawnSync('openssl', args, { encoding: 'utf8' });
-    const verified = openssl('verify', ...at, '-crl_check_all', '-CRLfile', crl, '-CAfile', ca, '-untrusted', `${realm.directory}/ca/issuing.crt`, leafFile);
+    const verified = openssl(
+      'verify',
+      ...at,
+      '-crl_check_all',
+      '-CRLfile',
+      crl,
+      '-CAfile',
+      ca,
+      '-untrusted',
+      `${realm.directory}/ca/issuing.crt`,
+      leafFile,
+    );
     expect(verified.stdout + verified.stderr).toContain('certificate revoked');
-    const text = openssl('crl', '-in', `${realm.directory}/ca/issuing.crl`, '-inform', 'DER', '-noout', '-text', '-verify', '-CAfile', `${realm.directory}/ca/issuing.crt`);
+    const text = openssl(
+      'crl',
+      '-in',
+      `${realm.directory}/ca/issuing.crl`,
+      '-inform',
+      'DER',
+      '-noout',
+      '-text',
+      '-verify',
+      '-CAfile',
+      `${realm.directory}/ca/issuing.crt`,
+    );
     expect(text.stderr).toContain('verify OK');
     expect(text.stdout).toMatch(/X509v3 CRL Number: *\n *2/);
     expect(text.stdout.match(/CRL Reason Code/g)).toHaveLength(2);
@@ -137,7 +170,27 @@ describe('issueCrl', () => {
     realm.clock.set(instant(root.certificate.notAfter + 1));
     await expect(issueCrl(realm, { name: 'root' })).rejects.toThrow(refusal('ERR_CA_EXPIRED', 'root'));
     realm.clock.set(before);
-    const spawn = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null', '-subj', '/CN=x', '-days', '3000', '-addext', 'keyUsage=critical,keyCertSign'], { encoding: 'utf8' });
+    const spawn = spawnSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        '/dev/null',
+        '-subj',
+        '/CN=x',
+        '-days',
+        '3000',
+        '-addext',
+        'keyUsage=critical,keyCertSign',
+      ],
+      { encoding: 'utf8' },
+    );
     const record = { name: 'bare', certificate_pem: spawn.stdout, created_at: 0 };
     await realm.store.commit({ checks: [], writes: [{ key: 'ca/bare', value: record }], audit: [] });
     realm.clock.set(instant(parseCertificate(Buffer.from(spawn.stdout.split('-----')[2] as string, 'base64')).notBefore + 1));
@@ -152,7 +205,9 @@ describe('issueCrl', () => {
     const { realm } = await hierarchy();
     realm.store.beforeCommit = () => {
       realm.store.beforeCommit = undefined;
-      return realm.store.commit({ checks: [], writes: [{ key: 'crl/root', value: { number: 7, this_update: 0, next_update: 0, entries: 0 } }], audit: [] }).then(() => undefined);
+      return realm.store
+        .commit({ checks: [], writes: [{ key: 'crl/root', value: { number: 7, this_update: 0, next_update: 0, entries: 0 } }], audit: [] })
+        .then(() => undefined);
     };
     await expect(issueCrl(realm, { name: 'root' })).rejects.toThrow(refusal('ERR_STORE_CONFLICT'));
     expect(existsSync(`${realm.directory}/ca/root.crl`)).toBe(false);

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assertShares, formatShare, type KeyShare, parseShare, readSharedSecret, writeSharedSecret } from '../../src/core/key-share.ts';
 
-const refusal = (code: string, text = '') =>
-  expect.objectContaining({ code, message: expect.stringContaining(text) as string }) as Error;
+const refusal = (code: string, text = '') => expect.objectContaining({ code, message: expect.stringContaining(text) as string }) as Error;
 const share = (change: Partial<KeyShare> = {}): KeyShare => ({
   set: '00112233aabbccdd',
   index: 1,

@@ -20,7 +20,8 @@ export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningK
     },
     open(reference) {
       const key = keys.get(reference.file);
-      if (key === undefined) return Promise.reject(new JoineryError('ERR_KEY_NOT_FOUND', `expected a key at ${reference.file}, found none`));
+      if (key === undefined)
+        return Promise.reject(new JoineryError('ERR_KEY_NOT_FOUND', `expected a key at ${reference.file}, found none`));
       return Promise.resolve(key);
     },
     async adopt(pem, { what, passphrase }) {

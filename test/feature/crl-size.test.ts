@@ -42,7 +42,9 @@ it('takes time and memory in proportion to what it lists', async ({ annotate }) 
     const start = performance.now();
     const { der, entries } = await issueCrl(realm, { name: 'root' });
     const [elapsed, grown] = [performance.now() - start, (process.memoryUsage().rss - before) / 2 ** 20];
-    await annotate(`${entries} entries: ${Math.round(elapsed)} ms, ${(der.length / 2 ** 20).toFixed(1)} MiB of DER, resident memory grew by ${Math.round(grown)} MiB`);
+    await annotate(
+      `${entries} entries: ${Math.round(elapsed)} ms, ${(der.length / 2 ** 20).toFixed(1)} MiB of DER, resident memory grew by ${Math.round(grown)} MiB`,
+    );
     expect(entries).toBe(to);
     const serials = [...parseRevocationList(der).revoked.keys()];
     expect(serials).toEqual(serials.toSorted());

@@ -36,7 +36,10 @@ export default class CaImport extends BaseCommand<typeof CaImport> {
   protected async execute(): Promise<Outcome> {
     const { cert, key, custody, 'key-passphrase-file': file } = this.flags;
     const realm = await this.context.realm();
-    const certificates = readCertificateFile({ what: nameOfInput(cert), bytes: await readInput(realm.files, cert, 2 * MAX_CERTIFICATE_OCTETS) });
+    const certificates = readCertificateFile({
+      what: nameOfInput(cert),
+      bytes: await readInput(realm.files, cert, 2 * MAX_CERTIFICATE_OCTETS),
+    });
     const keyName = key === undefined ? '--key' : nameOfInput(key);
     const result = await importCa(realm, {
       name: this.args.name,

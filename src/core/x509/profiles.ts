@@ -99,12 +99,17 @@ const HINTS: Readonly<Record<IssuedProfileName, string>> = {
 };
 
 function nameViolations({ name: profile, kinds, always }: CertificateProfile, given: readonly AlternativeName[]): string[] {
-  const violations = given
-    .filter(({ kind }) => !kinds.includes(kind))
-    .map((name) => `expected names of kind ${kinds.join(', ')}, found ${generalNameText(name)}`);
+  const violations: string[] = [];
+  for (const name of given) {
+    if (!kinds.includes(name.kind)) violations.push(`expected names of kind ${kinds.join(', ')}, found ${generalNameText(name)}`);
+    else if (profile === 'client' && isSpiffe(name)) violations.push(`expected no SPIFFE ID, found ${generalNameText(name)}`);
+  }
   if (given.length === 0 && always.length === 0) violations.push('expected at least one name, found none');
-  const dnsOnce = given.filter((name) => profile === 'client' && name.kind === 'uri' && name.value.startsWith('spiffe:'));
-  return [...violations, ...dnsOnce.map((name) => `expected no SPIFFE ID, found ${generalNameText(name)}`)];
+  return violations;
+}
+
+function isSpiffe(name: AlternativeName): boolean {
+  return name.kind === 'uri' && name.value.startsWith('spiffe:');
 }
 
 /** SPIFFE X509-SVID section 2: exactly one URI, and it is a SPIFFE ID. */

@@ -13,9 +13,7 @@ export default class CaKeyCombine extends BaseCommand<typeof CaKeyCombine> {
   static override description =
     'Needs no realm. What comes out is checked against a digest that was split with it. The passphrase is written to a new file, mode ' +
     '0600, and never printed unless --reveal asks for it.';
-  static override examples = [
-    '<%= config.bin %> <%= command.id %> share-1-of-5.txt share-3-of-5.txt share-4-of-5.txt --out passphrase',
-  ];
+  static override examples = ['<%= config.bin %> <%= command.id %> share-1-of-5.txt share-3-of-5.txt share-4-of-5.txt --out passphrase'];
   static override args = { share: positionals({ description: 'files with shares; as many as are needed' }) };
   static override flags = {
     out: Flags.string({ char: 'o', description: 'new file for the passphrase', exclusive: ['reveal'], helpValue: 'FILE' }),
