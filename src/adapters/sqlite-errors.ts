@@ -17,6 +17,8 @@ export function translated<T>(path: string, work: () => T): T {
 }
 
 function translateError(path: string, error: unknown): unknown {
+  // node:sqlite, for an integer that JavaScript cannot hold: a row that somebody planted.
+  if (error instanceof RangeError) return malformed(path, 'found a number out of range', error);
   const errcode: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   if (typeof errcode !== 'number') return error;
   const primary = errcode & 0xff;

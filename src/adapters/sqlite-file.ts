@@ -1,5 +1,5 @@
 /** The state file as a file: made, opened, checked, upgraded, copied. Synchronous: it runs inside the store's worker thread. */
-import { closeSync, fsyncSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { leafHash } from '../core/audit/merkle.ts';
@@ -13,17 +13,27 @@ import type { StoreFormat } from './sqlite-format.ts';
 /** 'join': `PRAGMA application_id`, by which `file` and we tell a realm's state from any other database. */
 const APPLICATION_ID = 0x6a6f696e;
 
-/** Makes the state file, 0600 before SQLite sees it, and its tables. @throws ERR_REALM_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
+/** Makes the state file, 0600 before SQLite sees it, and its tables, or leaves nothing. @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
 export function createDatabase(path: string, format: StoreFormat, timeoutMs: number): DatabaseSync {
   createEmptyFile(path);
   return translated(path, () => {
     const db = connect(path, timeoutMs);
-    // Both hold only when set before the first table.
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
-    for (const statement of format.schema) db.exec(statement);
-    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${format.version}; COMMIT`);
-    return db;
+    try {
+      makeTables(db, format);
+      return db;
+    } catch (error) {
+      db.close();
+      for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
+      throw error;
+    }
   });
+}
+
+function makeTables(db: DatabaseSync, format: StoreFormat): void {
+  // Both hold only when set before the first table.
+  db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
+  for (const statement of format.schema) db.exec(statement);
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${format.version}; COMMIT`);
 }
 
 /** Opens a state file of exactly this format. @throws ERR_REALM_NOT_FOUND, ERR_REALM_VERSION, ERR_REALM_MALFORMED, ERR_FILE_ACCESS, ERR_STORE_BUSY */

@@ -10,6 +10,7 @@ import { assertInternal } from '../core/errors.ts';
 import type { AuditEvent, Commit, CommitResult, Store, StoredAuditRecord, StoreEngine, StoreEntry, Versioned } from '../core/ports.ts';
 import { assertCommit, assertStoreKey } from '../core/store-keys.ts';
 import { fromPlainError } from './plain-error.ts';
+import { malformed } from './sqlite-errors.ts';
 import type { CommitOutcome, TextCommit, TextEntry } from './sqlite-engine.ts';
 import { STORE_FORMAT, type StoreFormat } from './sqlite-format.ts';
 import type { StoreRequest } from './sqlite-protocol.ts';
@@ -42,7 +43,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     await thread.stop();
     throw error;
   }
-  return new SqliteStore(thread);
+  return new SqliteStore(options.path, thread);
 }
 
 /** State files as backup, restore and upgrade need them. */
@@ -70,13 +71,15 @@ interface PendingCommit extends Waiting {
 }
 
 class SqliteStore implements Store {
+  readonly #path: string;
   readonly #thread: StoreThread;
   readonly #watch: WatchLoop;
   #queue: PendingCommit[] = [];
   #flushing: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(thread: StoreThread) {
+  constructor(path: string, thread: StoreThread) {
+    this.#path = path;
     this.#thread = thread;
     this.#watch = new WatchLoop(thread);
   }
@@ -84,13 +87,13 @@ class SqliteStore implements Store {
   async get(key: string): Promise<Versioned | undefined> {
     assertStoreKey(key);
     const entry = await this.#request<TextEntry | undefined>({ op: 'get', key });
-    return entry && { value: JSON.parse(entry.text) as JsonValue, version: entry.version };
+    return entry && { value: this.#valueOf(entry), version: entry.version };
   }
 
   async list(prefix: string, page: { readonly after?: string; readonly limit?: number } = {}): Promise<readonly StoreEntry[]> {
     const { after = '', limit = 1000 } = page;
     const entries = await this.#request<TextEntry[]>({ op: 'list', prefix, after, limit });
-    return entries.map(({ key, text, version }) => ({ key, value: JSON.parse(text) as JsonValue, version }));
+    return entries.map((entry) => ({ key: entry.key, value: this.#valueOf(entry), version: entry.version }));
   }
 
   async commit(commit: Commit): Promise<CommitResult> {
@@ -132,6 +135,14 @@ class SqliteStore implements Store {
   async #request<T>(request: StoreRequest): Promise<T> {
     this.#assertOpen();
     return this.#thread.request<T>(request);
+  }
+
+  #valueOf({ key, text }: TextEntry): JsonValue {
+    try {
+      return JSON.parse(text) as JsonValue;
+    } catch (cause) {
+      throw malformed(this.#path, `found something else than JSON in the record ${key}`, cause);
+    }
   }
 
   #assertOpen(): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +140,26 @@ describe('the state file', () => {
     const path = await oneEntry();
     await truncate(path, 4096 * 2);
     await expect(openingHere(path)).rejects.toMatchObject({ code: 'ERR_REALM_MALFORMED', hint: expect.stringContaining('realm restore') });
+  });
+
+  it('leaves nothing when it cannot be made whole', () => {
+    const path = newPath();
+    const broken = { ...STORE_FORMAT, schema: [...STORE_FORMAT.schema, 'CREATE TABLE'] };
+    expect(() => createDatabase(path, broken, 100)).toThrow(expect.objectContaining({ code: 'ERR_FILE_ACCESS' }));
+    for (const name of [path, `${path}-wal`, `${path}-shm`]) expect(existsSync(name)).toBe(false);
+  });
+
+  it('is refused as tampered with, not as a bug, when a row holds what joinery never writes', async () => {
+    const path = await oneEntry();
+    const edit = new DatabaseSync(path);
+    edit.exec("UPDATE entries SET value = '{oops'; INSERT INTO audit VALUES (9223372036854775807, x'00', x'00')");
+    edit.close();
+    const store = await opening(path);
+    const refusal = { code: 'ERR_REALM_MALFORMED', message: expect.stringContaining(path) };
+    await expect(store.get('a')).rejects.toMatchObject(refusal);
+    await expect(store.list('')).rejects.toMatchObject(refusal);
+    await expect(store.auditRecords(0, 9)).rejects.toMatchObject(refusal);
+    await store.close();
   });
 
   it('is refused with a hint when it is older or newer than this release', async () => {

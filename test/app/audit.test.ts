@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { generatePrivateKey, signingKey, verifySignature } from '../../src/adapters/signatures.ts';
+import { auditStream } from '../../src/app/audit-stream.ts';
 import { signCheckpoint } from '../../src/app/checkpoint-audit.ts';
 import { createCheckpointKey, readCheckpointKey } from '../../src/app/checkpoint-key.ts';
 import { exportAudit } from '../../src/app/export-audit.ts';
@@ -11,6 +12,7 @@ import { checkpointKey, formatVerifierKey, signNote } from '../../src/core/audit
 import { leafHash, merkleRoot } from '../../src/core/audit/merkle.ts';
 import { auditRecord, parseAuditRecord } from '../../src/core/audit/record.ts';
 import { utf8 } from '../../src/core/encoding.ts';
+import type { StoredAuditRecord } from '../../src/core/ports.ts';
 import { parseRealmConfig } from '../../src/core/realm/config.ts';
 import { fakeClock } from '../fakes/clock.ts';
 import { fakeKeyVault } from '../fakes/key-vault.ts';
@@ -287,6 +289,20 @@ describe('following', () => {
 });
 
 describe('exporting', () => {
+  it('gives each record once and ends, also where somebody cut a record out or put one far away', async () => {
+    await record(realm, 3);
+    const [first, , third] = realm.store.audit as [StoredAuditRecord, StoredAuditRecord, StoredAuditRecord];
+    const rows = [first, third, { ...third, seq: 2 ** 53 - 2 }];
+    const store = {
+      auditRecords: (from: number, limit: number) => Promise.resolve(rows.filter(({ seq }) => seq >= from).slice(0, Math.min(limit, 2))),
+    };
+    const seen: number[] = [];
+    for await (const { seq } of auditStream(store, 0, 2 ** 53 - 1)) seen.push(seq);
+    expect(seen).toEqual([0, 2, 2 ** 53 - 2]);
+    for await (const { seq } of auditStream({ auditRecords: () => Promise.resolve([]) }, 5, 2 ** 53 - 1)) seen.push(seq);
+    expect(seen).toHaveLength(3);
+  });
+
   it('gives the very bytes, line by line', async () => {
     await record(realm, 3);
     const lines: string[] = [];
