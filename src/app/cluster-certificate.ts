@@ -2,13 +2,13 @@
 import { type SharedCertificate } from '../core/cluster/record.ts';
 import { toPem } from '../core/encoding.ts';
 import type { KeyType } from '../core/ports.ts';
-import type { Seconds } from '../core/time.ts';
+import { formatInstant, plus, type Seconds } from '../core/time.ts';
 import { parseSpki } from '../core/x509/algorithms.ts';
 import { parseAlternativeName } from '../core/x509/alternative-names.ts';
 import type { AlternativeName } from '../core/x509/extension-writer.ts';
 import { writeName } from '../core/x509/name-text.ts';
 import { PROFILES } from '../core/x509/profiles.ts';
-import { leafChange, openLeafIssuer, shortenedWarning } from './leaf-issuer.ts';
+import { type IssuedLeaf, leafChange, openLeafIssuer } from './leaf-issuer.ts';
 import { commit, type Realm } from './realm.ts';
 
 export interface SharedCertificateOrder {
@@ -63,7 +63,16 @@ export async function issueShared(realm: Realm, order: SharedCertificateOrder): 
     issued_at: realm.clock.now(),
     not_after: leaf.validity.notAfter,
   };
-  return { certificate, warnings: [shortenedWarning(issuer, leaf) ?? []].flat() };
+  return { certificate, warnings: warningsOf(realm, order, leaf) };
+}
+
+/** The authority of a cluster is as old as its first certificate: by default a small difference is no news. */
+const USUAL_DIFFERENCE = 30 * 86400;
+
+function warningsOf({ clock }: Realm, { ca, ttl }: SharedCertificateOrder, { validity }: IssuedLeaf): string[] {
+  const missing = plus(clock.now(), ttl ?? PROFILES.cluster.ttl) - validity.notAfter;
+  if (missing <= (ttl === undefined ? USUAL_DIFFERENCE : 0)) return [];
+  return [`the certificate ends with its issuer ${ca}, at ${formatInstant(validity.notAfter)}: a leaf never outlives its issuer`];
 }
 
 /** One name of a cluster's record. @throws ERR_CERTIFICATE_NAME */
