@@ -20,12 +20,20 @@ export async function fetchPassphrase(realm: Pick<Realm, 'store'>, keychain: Key
  * Stores a passphrase that is first shown to open a key.
  * @throws ERR_USAGE in a realm without encryption, ERR_KEY_NOT_FOUND, ERR_KEY_PASSPHRASE, ERR_KEYCHAIN_UNAVAILABLE
  */
-export async function storePassphrase(
-  realm: Realm,
-  { keychain, custody, passphrase }: { readonly keychain: Keychain; readonly custody: Custody; readonly passphrase: Secret },
-): Promise<void> {
+export async function storePassphrase(realm: Realm, input: PassphraseToKeep): Promise<void> {
   await assertEncrypted(realm);
-  await realm.vault.prove(custody);
+  await realm.vault.prove(input.custody);
+  await keepPassphrase(realm, input);
+}
+
+export interface PassphraseToKeep {
+  readonly keychain: Keychain;
+  readonly custody: Custody;
+  readonly passphrase: Secret;
+}
+
+/** Stores a passphrase under which the keys were just encrypted. @throws ERR_KEYCHAIN_UNAVAILABLE */
+export async function keepPassphrase(realm: Realm, { keychain, custody, passphrase }: PassphraseToKeep): Promise<void> {
   await keychain.set(await accountOf(realm, custody), passphrase);
   await record(realm, custody, { action: 'store', library: keychain.library });
 }

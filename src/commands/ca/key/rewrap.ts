@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { storePassphrase } from '../../../app/keychain-passphrases.ts';
+import { keepPassphrase } from '../../../app/keychain-passphrases.ts';
 import { rewrapKeys } from '../../../app/rewrap-keys.ts';
 import { BaseCommand, type Outcome } from '../../../cli/base-command.ts';
 import { custodyFlag, keyFlags, realmFlags } from '../../../cli/flags.ts';
@@ -32,7 +32,7 @@ export default class CaKeyRewrap extends BaseCommand<typeof CaKeyRewrap> {
       },
     );
     const { keys } = await this.context.progress.step(`encrypting the ${custody} keys`, () => rewrapKeys(realm, { custody, passphrase }));
-    if (keychain) await storePassphrase(realm, { keychain: await this.context.keychain(), custody, passphrase });
+    if (keychain) await keepPassphrase(realm, { keychain: await this.context.keychain(), custody, passphrase });
     else this.warning('backups, shares and keychains that hold the old passphrase are as they were');
     return { data: { custody, keys }, text: `${keys} ${custody} keys are encrypted under the new passphrase` };
   }
