@@ -83,11 +83,10 @@ export function signingKey(privateKey: KeyObject): SigningKey {
   const type = keyTypeOf(privateKey);
   const hash = { p256: 'sha256', p384: 'sha384', ed25519: null, rsa3072: 'sha256', rsa4096: 'sha256' }[type];
   const elliptic = type === 'p256' || type === 'p384';
-  const der = { key: privateKey, dsaEncoding: 'der' } as const;
   const raw = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
   return {
     type,
     spki: new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })),
-    sign: (data, encoding) => sign(hash, data, !elliptic ? privateKey : encoding === 'der' ? der : raw),
+    sign: (data, encoding) => sign(hash, data, elliptic && encoding === 'ieee-p1363' ? raw : privateKey),
   };
 }

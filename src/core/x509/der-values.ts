@@ -34,21 +34,25 @@ export function oidOf({ content }: DerValue, what: string): string {
   if (content.length === 0 || content.length > MAX_OID_OCTETS || (content.at(-1) as number) >= 0x80) {
     throw derError(what, `expected an object identifier of 1 to ${MAX_OID_OCTETS} octets, found another`);
   }
-  const arcs: bigint[] = [];
-  let arc = 0n;
-  let fresh = true;
-  for (const octet of content) {
-    if (fresh && octet === 0x80) throw derError(what, 'expected minimal arcs of an object identifier, found a padded one');
-    arc = arc * 128n + BigInt(octet & 0x7f);
-    fresh = octet < 0x80;
-    if (fresh) {
-      arcs.push(arc);
-      arc = 0n;
-    }
+  const arcs: (number | bigint)[] = [];
+  let start = 0;
+  for (const [index, octet] of content.entries()) {
+    if (index === start && octet === 0x80) throw derError(what, 'expected minimal arcs of an object identifier, found a padded one');
+    if (octet >= 0x80) continue;
+    arcs.push(arcOf(content.subarray(start, index + 1)));
+    start = index + 1;
   }
-  const [first, ...rest] = arcs as [bigint, ...bigint[]];
-  const root = first < 40n ? 0n : first < 80n ? 1n : 2n;
-  return [root, first - root * 40n, ...rest].join('.');
+  const [first, ...rest] = arcs as [number | bigint, ...(number | bigint)[]];
+  // An arc that needs BigInt is far above 80.
+  if (typeof first === 'bigint') return [2, first - 80n, ...rest].join('.');
+  const root = Math.min(Math.floor(first / 40), 2);
+  return [root, first - root * 40, ...rest].join('.');
+}
+
+/** Seven octets hold 49 bits, which a number holds too; BigInt is slow, and certificates are full of object identifiers. */
+function arcOf(octets: Uint8Array): number | bigint {
+  if (octets.length <= 7) return octets.reduce((arc, octet) => arc * 128 + (octet & 0x7f), 0);
+  return octets.reduce((arc, octet) => arc * 128n + BigInt(octet & 0x7f), 0n);
 }
 
 export interface BitString {

@@ -3,22 +3,46 @@ import { concat, utf8 } from '../encoding.ts';
 import { type Instant, toCivil } from '../time.ts';
 import { contextTag, TAG } from './der.ts';
 
+/** Identifier octet and minimal length of a value whose contents follow. */
+export function header(tag: number, length: number): Uint8Array {
+  const octets = lengthOctets(length);
+  const out = new Uint8Array(2 + octets);
+  writeHeader(out, tag, length, octets);
+  return out;
+}
+
 /** One value: identifier octet, minimal length, contents. */
 export function tlv(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of contents) length += part.length;
   // Written into one array: certificates are made of many small values, and most of their cost is here.
-  const lengthOctets = length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
-  const out = new Uint8Array(2 + lengthOctets + length);
-  out[0] = tag;
-  out[1] = lengthOctets === 0 ? length : 0x80 | lengthOctets;
-  for (let index = 1 + lengthOctets, rest = length; index > 1; index--, rest >>>= 8) out[index] = rest & 0xff;
-  let offset = 2 + lengthOctets;
+  const octets = lengthOctets(length);
+  const out = allocate(2 + octets + length);
+  writeHeader(out, tag, length, octets);
+  let offset = 2 + octets;
   for (const part of contents) {
     out.set(part, offset);
     offset += part.length;
   }
   return out;
+}
+
+/** An array that the caller fills. Larger ones come from Buffer's pool: each array of its own costs a memory allocation and a collection. */
+function allocate(length: number): Uint8Array {
+  if (length < 64) return new Uint8Array(length);
+  const { buffer, byteOffset } = Buffer.allocUnsafe(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+/** Octets of a length beyond the first. */
+function lengthOctets(length: number): number {
+  return length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
+}
+
+function writeHeader(out: Uint8Array, tag: number, length: number, octets: number): void {
+  out[0] = tag;
+  out[1] = octets === 0 ? length : 0x80 | octets;
+  for (let index = 1 + octets, rest = length; index > 1; index--, rest >>>= 8) out[index] = rest & 0xff;
 }
 
 export function sequence(...members: readonly Uint8Array[]): Uint8Array {
@@ -27,7 +51,7 @@ export function sequence(...members: readonly Uint8Array[]): Uint8Array {
 
 /** SET OF: the members ascend (X.690 section 11.6). */
 export function setOf(...members: readonly Uint8Array[]): Uint8Array {
-  return tlv(TAG.set, ...members.toSorted((a, b) => Buffer.compare(a, b)));
+  return tlv(TAG.set, ...(members.length < 2 ? members : members.toSorted((a, b) => Buffer.compare(a, b))));
 }
 
 /** A constructed context-specific tag around `members`: EXPLICIT, or IMPLICIT over a SEQUENCE's contents. */

@@ -30,10 +30,11 @@ const NAME_TAGS = { email: 1, dns: 2, uri: 6, ip: 7 } as const;
 
 /** @param critical true when the subject is empty (RFC 5280 section 4.2.1.6). */
 export function subjectAltName(names: readonly AlternativeName[], critical: boolean): Extension {
-  return extension(OID.subjectAltName, critical, sequence(...names.map(alternativeName)));
+  return extension(OID.subjectAltName, critical, sequence(...names.map(writeAlternativeName)));
 }
 
-function alternativeName(name: AlternativeName): Uint8Array {
+/** GeneralName (RFC 5280 section 4.2.1.6). */
+export function writeAlternativeName(name: AlternativeName): Uint8Array {
   const tag = contextTag(NAME_TAGS[name.kind], 'primitive');
   return name.kind === 'ip' ? tlv(tag, name.bytes) : text(tag, name.value);
 }

@@ -6,9 +6,10 @@ import type { KeyType, Random, SigningKey } from '../ports.ts';
 import type { Instant } from '../time.ts';
 import type { SubjectPublicKeyInfo } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
-import { contextTag } from './der.ts';
-import { integer, sequence, time, tlv } from './der-writer.ts';
-import { type AlternativeName, keyIdentifierOf, subjectAltName, subjectKeyIdentifier, writeExtension } from './extension-writer.ts';
+import { contextTag, TAG } from './der.ts';
+import { header, integer, oid, sequence, time, tlv, TRUE } from './der-writer.ts';
+import { type AlternativeName, keyIdentifierOf, subjectKeyIdentifier, writeAlternativeName, writeExtension } from './extension-writer.ts';
+import { OID } from './oids.ts';
 import { constantParts, isEmptyName, type LeafProfile, writeSigned } from './template.ts';
 
 export interface FastLeaf {
@@ -29,24 +30,52 @@ export type LeafWriter = (leaf: FastLeaf) => Uint8Array;
 export function leafWriter(issuer: Certificate, signer: KeyType, profile: LeafProfile): LeafWriter {
   const { version, algorithmAndIssuer, firstExtensions, lastExtension } = constantParts(issuer, signer, profile);
   const validity = validityWriter();
-  return ({ serialNumber, notBefore, notAfter, subject, publicKey, names }) =>
-    sequence(
+  return ({ serialNumber, notBefore, notAfter, subject, publicKey, names }) => {
+    const extensions = [
+      firstExtensions,
+      ...subjectAltNameParts(names, isEmptyName(subject)),
+      SUBJECT_KEY_IDENTIFIER,
+      keyIdentifierOf(publicKey),
+      lastExtension,
+    ];
+    const length = octetsOf(extensions);
+    const list = header(TAG.sequence, length);
+    const field = header(contextTag(3), list.length + length);
+    const { der: spki } = publicKey;
+    return tlv(
+      TAG.sequence,
       version,
       integer(serialNumber),
       algorithmAndIssuer,
       validity(notBefore, notAfter),
       subject,
-      publicKey.der,
-      tlv(
-        contextTag(3),
-        sequence(
-          firstExtensions,
-          names.length === 0 ? NOTHING : writeExtension(subjectAltName(names, isEmptyName(subject))),
-          writeExtension(subjectKeyIdentifier(keyIdentifierOf(publicKey))),
-          lastExtension,
-        ),
-      ),
+      spki,
+      field,
+      list,
+      ...extensions,
     );
+  };
+}
+
+/** The extension up to the identifier, which always has 20 octets. */
+const SUBJECT_KEY_IDENTIFIER = writeExtension(subjectKeyIdentifier(new Uint8Array(20))).slice(0, -20);
+const SUBJECT_ALT_NAME = oid(OID.subjectAltName);
+
+/** As `writeExtension(subjectAltName(...))` writes it, in parts, so that nothing is copied level by level. */
+function subjectAltNameParts(names: readonly AlternativeName[], critical: boolean): readonly Uint8Array[] {
+  if (names.length === 0) return [];
+  const contents = names.map(writeAlternativeName);
+  const length = octetsOf(contents);
+  const list = header(TAG.sequence, length);
+  const value = header(TAG.octetString, list.length + length);
+  const start = critical ? [SUBJECT_ALT_NAME, TRUE, value, list] : [SUBJECT_ALT_NAME, value, list];
+  return [header(TAG.sequence, octetsOf(start) + length), ...start, ...contents];
+}
+
+function octetsOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -61,10 +90,11 @@ function validityWriter(): (notBefore: Instant, notAfter: Instant) => Uint8Array
   };
 }
 
-/** DER of the certificate: signs what a {@link LeafWriter} gave. */
-export async function signLeaf(tbs: Uint8Array, key: SigningKey): Promise<Uint8Array> {
+/** DER of the certificate: signs what a {@link LeafWriter} gave. At once, when the key signs at once: a promise costs as much as a hash. */
+export function signLeaf(tbs: Uint8Array, key: SigningKey): Uint8Array | Promise<Uint8Array> {
   const signature = key.sign(tbs, 'der');
-  return writeSigned(tbs, key.type, signature instanceof Uint8Array ? signature : await signature);
+  if (signature instanceof Uint8Array) return writeSigned(tbs, key.type, signature);
+  return signature.then((signed) => writeSigned(tbs, key.type, signed));
 }
 
 const POOL_OCTETS = 4096;
