@@ -41,7 +41,7 @@ describe('joinery audit', () => {
       const { stdout, exit } = await joinery('audit', 'verify', '--key', given, '--checkpoint', note);
       expect([exit, stdout]).toEqual([0, expect.stringContaining('the audit log is whole')]);
     }
-    expect((await joinery('audit', 'verify', '--json')).json().data).toMatchObject({ tail: 1, keySource: 'realm', outside: false });
+    expect((await joinery('audit', 'verify', '--json')).json().data).toMatchObject({ tail: 1, key_source: 'realm', outside: false });
   });
 
   it('exports the bytes of the records', async () => {

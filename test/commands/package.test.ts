@@ -94,6 +94,9 @@ describe('joinery package', () => {
     expect(stdout).toMatch(/^0600 +root:root +\d+ +\/var\/lib\/joinery\/secrets\/join-token$/m);
     expect(stdout).not.toContain('eyJ');
     const data = await joinery('package', 'inspect', join(work, 'pkg', 'user-data'), '--json');
-    expect(data.json().data).toMatchObject({ onboarding: { cluster: 'prod', node: 'n1' }, token: { maxUses: 1, node: 'n1' } });
+    expect(data.json().data).toMatchObject({
+      onboarding: { cluster: 'prod', node: 'n1' },
+      token: { max_uses: 1, node: 'n1', allow_reentry: false },
+    });
   });
 });

@@ -13,7 +13,8 @@ import { PURPOSES } from '../../core/trust/purpose.ts';
 import { fields, type Style, table } from './text.ts';
 
 export function renderedData({ out, manifest, trustDigest, size }: RenderPackageResult): JsonObject {
-  return { out, trust_digest: trustDigest, size: { ...size }, manifest: { ...manifest } as JsonObject };
+  const { raw, base64, tooLargeFor: too_large_for } = size;
+  return { out, trust_digest: trustDigest, size: { raw, base64, too_large_for }, manifest: { ...manifest } as JsonObject };
 }
 
 export function renderedText({ out, manifest, trustDigest, size }: RenderPackageResult): string {
@@ -57,9 +58,23 @@ export function inspectionData({ model, files }: Inspection): JsonObject {
   return {
     onboarding: { ...model.onboarding } as JsonObject,
     seed_peers: { ...model.seedPeers } as JsonObject,
-    token: grant === undefined ? null : { ...grant, clusters: [...grant.clusters] },
+    token: grant === undefined ? null : inspectedGrant(grant),
     files: files.map(({ path, owner, mode, bytes }) => ({ path, owner, mode: octal(mode), bytes: bytes.length, sha256: digestOf(bytes) })),
     commands: [...bootCommands(model.onboarding), ...runCommands(model.onboarding)],
+  };
+}
+
+function inspectedGrant(grant: Grant): JsonObject {
+  const { allowReentry, keyThumbprint, issuedAt, notBefore, expiresAt, maxUses, clusters, ...same } = grant;
+  return {
+    ...same,
+    clusters: [...clusters],
+    allow_reentry: allowReentry,
+    key_thumbprint: keyThumbprint,
+    issued_at: formatInstant(issuedAt),
+    not_before: formatInstant(notBefore),
+    expires_at: formatInstant(expiresAt as Instant),
+    max_uses: maxUses,
   };
 }
 

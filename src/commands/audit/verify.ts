@@ -44,7 +44,8 @@ export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
       root: found.root,
       key: `${found.verifierKey} (${found.keySource === 'given' ? 'given' : "the realm's own record"})`,
     });
-    return { data: { ...found }, text: `${this.paint('green', 'the audit log is whole')}\n${text}` };
+    const { keySource: key_source, verifierKey: verifier_key, ...counts } = found;
+    return { data: { ...counts, key_source, verifier_key }, text: `${this.paint('green', 'the audit log is whole')}\n${text}` };
   }
 }
 
