@@ -33,6 +33,7 @@ export async function backupRealm(realm: Realm, engine: StoreEngine, out: string
   const { files } = realm;
   const created = realm.clock.now();
   await files.makeDirectory(out, 0o700);
+  await assertOutside(files, realm.directory, out);
   const auditSize = await realm.store.auditSize();
   // The state first: a key is written before the record that names it, so each key that the copy names is there.
   await engine.copy(`${realm.directory}/${STATE_FILE}`, `${out}/${STATE_FILE}`);
@@ -52,6 +53,25 @@ export async function backupRealm(realm: Realm, engine: StoreEngine, out: string
   const details = { digest, files: rows.length, audit_size: auditSize };
   await commit(realm.store, { checks: [], writes: [], audit: [auditEvent(realm, { event: 'realm.backup', subject: realmId, details })] });
   return { directory: out, files: rows.length, auditSize, digest };
+}
+
+/** A backup among the keys would copy itself, and every later one with it. */
+async function assertOutside(files: Files, directory: string, out: string): Promise<void> {
+  const identity = (await files.stat(out))?.identity;
+  for (const name of ['keys', 'ca']) {
+    if (!(await contains(files, `${directory}/${name}`, identity))) continue;
+    await files.removeDirectory(out);
+    throw new JoineryError('ERR_USAGE', `--out: expected a directory outside ${directory}/${name}, found ${out}`);
+  }
+}
+
+async function contains(files: Files, directory: string, identity: string | undefined): Promise<boolean> {
+  for (const name of await files.list(directory)) {
+    const found = await files.stat(`${directory}/${name}`);
+    if (found?.identity === identity) return true;
+    if (found?.kind === 'directory' && (await contains(files, `${directory}/${name}`, identity))) return true;
+  }
+  return false;
 }
 
 async function copyFiles(files: Files, from: string, to: string): Promise<BackupFile[]> {

@@ -78,6 +78,14 @@ describe('a backup', () => {
     await expect(backupRealm(realm, engine, join(home, 'backup'))).rejects.toMatchObject({ code: 'ERR_FILE_EXISTS' });
   });
 
+  it('is refused among the keys, where it would copy itself', async () => {
+    const out = join(realm.directory, 'keys', 'offline', 'backup');
+    await expect(backupRealm(realm, engine, out)).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.stringContaining(out) });
+    expect(await systemFiles.stat(out)).toBeUndefined();
+    const elsewhere = join(realm.directory, 'backup');
+    expect((await backupRealm(realm, engine, elsewhere)).directory).toBe(elsewhere);
+  });
+
   it('refuses what is no file of a realm, and leaves no manifest', async () => {
     await symlink('/etc/passwd', join(realm.directory, 'keys', 'link.key'));
     await expect(backupRealm(realm, engine, join(home, 'a'))).rejects.toMatchObject({
