@@ -1,4 +1,5 @@
 /** Finds and reads `joinery.yaml` with cosmiconfig: JSON and YAML only, nothing executable, no walk above the project or home. */
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { JsonValue } from '../core/canonical-json.ts';
@@ -42,11 +43,19 @@ async function configIn(directory: string): Promise<FoundConfig | undefined> {
   });
   for (const name of CONFIG_FILES) {
     const path = join(directory, name);
+    await assertPlain(path);
     // search() passes over what it may not read; load() says so.
     const result = await explorer.load(path).catch((error: unknown) => absentOrThrow(error, path));
     if (result) return { directory, config: parseRealmConfig(documentOf(result.config), path) };
   }
   return undefined;
+}
+
+/** cosmiconfig reads whatever there is to its end: a pipe has none, a device may have no end. */
+async function assertPlain(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => absentOrThrow(error, path));
+  if (found === undefined || found.isFile()) return;
+  throw new JoineryError('ERR_FILE_ACCESS', `${path}: expected a file, found something else`);
 }
 
 function documentOf(config: unknown): JsonValue {

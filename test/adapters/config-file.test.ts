@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,14 @@ test.each([
   await expect(loadConfig(directory)).rejects.toThrow(
     expect.objectContaining({ code: 'ERR_CONFIG_MALFORMED', message: expect.stringContaining(message) }),
   );
+});
+
+test('a pipe in its place is refused: it would be read for ever', async () => {
+  execFileSync('mkfifo', [join(directory, 'joinery.yaml')]);
+  await expect(loadConfig(directory)).rejects.toMatchObject({
+    code: 'ERR_FILE_ACCESS',
+    message: expect.stringContaining('expected a file'),
+  });
 });
 
 test('a directory in its place, an oversized text and a billion laughs are coded errors', async () => {
