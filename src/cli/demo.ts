@@ -1,5 +1,6 @@
 /** The story of `joinery demo`: its commands, and what is said of each result. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemRandom } from '../adapters/random.ts';
@@ -113,7 +114,9 @@ export interface DemoPlace {
   readonly directory: string;
   /** What every command of the demo finds in its environment. */
   readonly variables: Readonly<Record<string, string>>;
-  remove(): Promise<void>;
+  /** Leaves it there, also when the process is stopped from now on. */
+  keep(): void;
+  remove(): void;
 }
 
 /** A temporary directory with two random passphrases, in files for a person and in variables for the commands. */
@@ -126,7 +129,30 @@ export async function demoPlace(): Promise<DemoPlace> {
   };
   const [offline, online] = [await passphrase('offline.pass'), await passphrase('online.pass')];
   const variables = { JOINERY_REALM: 'realm', JOINERY_PASSPHRASE: offline, JOINERY_ONLINE_PASSPHRASE: online };
-  return { directory, variables, remove: () => rm(directory, { recursive: true, force: true }) };
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const forget = removeWhenStopped(remove);
+  return {
+    directory,
+    variables,
+    keep: forget,
+    remove: () => {
+      forget();
+      remove();
+    },
+  };
+}
+
+/** Ctrl-C must not leave private keys beside their passphrases. @returns what calls it off. */
+function removeWhenStopped(remove: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const stop = (signal: NodeJS.Signals): void => {
+    forget();
+    remove();
+    process.kill(process.pid, signal);
+  };
+  const forget = (): void => signals.forEach((signal) => process.off(signal, stop));
+  for (const signal of signals) process.on(signal, stop);
+  return forget;
 }
 
 /** How a person gives the commands of the demo what {@link DemoPlace.variables} gives them. */

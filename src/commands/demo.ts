@@ -27,7 +27,8 @@ export default class Demo extends BaseCommand<typeof Demo> {
         if (!this.flags.json) await this.#show(step.title, result);
       }
     } finally {
-      if (!this.flags.keep) await demo.remove();
+      if (this.flags.keep) demo.keep();
+      else demo.remove();
     }
     const where = this.flags.keep ? demo.directory : undefined;
     return { data: { steps: shown, directory: where ?? null }, text: this.#ending(where) };
