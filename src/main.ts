@@ -7,6 +7,7 @@ import { run } from '@oclif/core/run';
 import { currentIo, type Io, withIo, write } from './cli/io.ts';
 import { EmbeddedPlugin } from './cli/embedded-plugin.ts';
 import { isBrokenPipe, toFailure } from './cli/failure.ts';
+import { jsonText } from './cli/render/text.ts';
 import { COMMANDS } from './command-table.ts';
 import { JoineryError } from './core/errors.ts';
 import { nearest } from './core/names.ts';
@@ -28,7 +29,7 @@ export function builtProgram(): Program {
 /** Runs one command line. The exit status is left in `process.exitCode`. */
 export async function main(argv: readonly string[], program: Program, io: Io = currentIo()): Promise<void> {
   // A reader that has seen enough (`| head`) is no error; nothing can be shown to it any more.
-  for (const stream of [io.stdout, io.stderr]) stream.on('error', endOnBrokenPipe);
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', (error) => noteLostOutput(error, io));
   await withIo(io, async () => {
     const { root, pjson, manifest } = program;
     const plugin = new EmbeddedPlugin(root, COMMANDS, { pjson, manifest });
@@ -42,8 +43,9 @@ export async function main(argv: readonly string[], program: Program, io: Io = c
   });
 }
 
-function endOnBrokenPipe(error: Error): void {
-  if (!isBrokenPipe(error)) throw error;
+/** Whoever awaits the write reports its error; what oclif prints nobody awaits, so that the status is all that can tell. */
+function noteLostOutput(error: Error, io: Io): void {
+  if (!isBrokenPipe(error)) io.setExitStatus(toFailure(error).exitStatus);
 }
 
 /** Errors that no command caught: an unknown command, or a bug in the framework's part. */
@@ -56,7 +58,7 @@ async function refuse(error: unknown, argv: readonly string[], manifest: Manifes
   const { code, message, hint, details } = failure;
   if (argv.includes('--json')) {
     const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: [] };
-    await write(io.stdout, `${JSON.stringify(body, null, 2)}\n`);
+    await write(io.stdout, `${jsonText(body)}\n`);
   } else await write(io.stderr, `error: ${message} [${code}]\n${hint === undefined ? '' : `hint: ${hint}\n`}`);
 }
 
@@ -65,13 +67,22 @@ function unknownCommand(argv: readonly string[], ids: readonly string[]): Joiner
   const known = ids.map((id) => id.replaceAll(':', ' '));
   const words = argv.filter((word) => !word.startsWith('-')).slice(0, 3);
   const prefix = known.find((command) => `${words.join(' ')} `.startsWith(`${command} `));
+  if (prefix !== undefined && argv[0]?.startsWith('-')) {
+    return new JoineryError('ERR_USAGE', `joinery ${prefix}: expected flags after the command, found one before it`, {
+      hint: `see: joinery ${prefix} --help`,
+    });
+  }
   if (prefix !== undefined) {
     return new JoineryError('ERR_USAGE', `joinery ${prefix}: expected no further argument, found one too many`, {
       hint: `see: joinery ${prefix} --help`,
     });
   }
   const candidate = [3, 2, 1].map((count) => nearest(words.slice(0, count).join(' '), known)).find((found) => found !== undefined);
-  return new JoineryError('ERR_USAGE_UNKNOWN_COMMAND', 'expected a command of joinery, found something else', {
-    hint: candidate === undefined ? 'see: joinery --help' : `did you mean: joinery ${candidate}`,
-  });
+  return new JoineryError(
+    'ERR_USAGE_UNKNOWN_COMMAND',
+    `expected a command of joinery, found ${words.length === 0 ? 'none' : 'something else'}`,
+    {
+      hint: candidate === undefined ? 'see: joinery --help' : `did you mean: joinery ${candidate}`,
+    },
+  );
 }

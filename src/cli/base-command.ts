@@ -7,7 +7,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { type Context, openContext, type RealmFlags } from './context.ts';
 import { type Failure, isBrokenPipe, toFailure } from './failure.ts';
 import { currentIo, write } from './io.ts';
-import { printable, type Style, styleFor } from './render/text.ts';
+import { jsonText, printable, type Style, styleFor } from './render/text.ts';
 
 /** The result of a command: `data` for `--json`, `text` for people. */
 export interface Outcome {
@@ -103,7 +103,7 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
     const { stdout } = currentIo();
     if (this.#json) {
       const schema = `joinery/${(this.id ?? '').replaceAll(':', '-')}/1`;
-      await write(stdout, `${JSON.stringify({ schema, ok: true, data: outcome.data, warnings: this.#warnings }, null, 2)}\n`);
+      await write(stdout, `${jsonText({ schema, ok: true, data: outcome.data, warnings: this.#warnings })}\n`);
     } else if (outcome.text !== '') await write(stdout, `${outcome.text}\n`);
   }
 
@@ -112,7 +112,7 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
     const { code, message, hint, details } = failure;
     if (this.#json) {
       const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: this.#warnings };
-      await write(stdout, `${JSON.stringify(body, null, 2)}\n`);
+      await write(stdout, `${jsonText(body)}\n`);
       return;
     }
     const lines = [`${this.style('red', 'error:')} ${printable(message)} [${code}]`];

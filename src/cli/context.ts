@@ -71,6 +71,8 @@ const STATE_FILE = 'state.db';
 
 export function openContext(flags: RealmFlags, warn: (message: string) => void): Context {
   const io = currentIo();
+  // An unset variable of a script: the current directory is not what was meant.
+  if (flags.realm === '') throw new JoineryError('ERR_USAGE', '--realm: expected a directory, found an empty name');
   const progress = progressOn(io.stderr, flags.quiet !== true);
   const prompter = lazyPrompter(progress);
   const passphrases = passphraseSource({
@@ -182,7 +184,8 @@ function callerOf(flags: RealmFlags, env: Record<string, string | undefined>): C
     throw new JoineryError('ERR_USAGE', '--correlation-id: expected 1 to 128 of A-Z a-z 0-9 . _ : -, found something else');
   }
   const name = flags.actor ?? (env['JOINERY_ACTOR'] || osUser());
-  if (name.length > 256) throw new JoineryError('ERR_USAGE', `--actor: expected at most 256 characters, found ${name.length}`);
+  if (name.length < 1 || name.length > 256)
+    throw new JoineryError('ERR_USAGE', `--actor: expected 1 to 256 characters, found ${name.length}`);
   return { actor: { name, verified: false }, correlationId };
 }
 

@@ -1,4 +1,5 @@
 /** Turns whatever was thrown into what is shown: a code, a message without the user's argv in it, a hint, an exit status. */
+import { fileError } from '../adapters/files.ts';
 import { type ErrorCode, type ErrorDetails, JoineryError } from '../core/errors.ts';
 import { nearest } from '../core/names.ts';
 
@@ -31,14 +32,21 @@ export function isBrokenPipe(error: unknown): boolean {
 
 function translate(error: unknown, knownFlags: readonly string[]): JoineryError {
   const failure = error as ParseFailure;
+  const parsing = failure instanceof Error ? /^Parsing --([a-z-]+) /.exec(failure.message)?.[1] : undefined;
+  if (parsing !== undefined) return usage(`--${parsing}: expected ${kindOf(failure.message)}, found something else`);
   if (failure instanceof Error && ('parse' in failure || 'oclif' in failure)) return usageError(failure, knownFlags);
-  const flag = failure instanceof Error ? /^Parsing --([a-z-]+) /.exec(failure.message)?.[1] : undefined;
-  if (flag !== undefined) return new JoineryError('ERR_USAGE', `--${flag}: expected another kind of value`, { hint: 'see --help' });
+  // Files have codes of their own: only writing a result can fail like this.
+  if ((error as NodeJS.ErrnoException | undefined)?.syscall === 'write') return fileError(error, 'the output');
   const message = failure instanceof Error ? failure.message : String(error);
   return new JoineryError('ERR_INTERNAL', `expected no such thing to happen, found: ${message}`, {
     hint: 'this is a bug; run again with --verbose and report what it prints',
     cause: error,
   });
+}
+
+/** "Expected an integer less than or equal to 9 but received: <what the user typed>" */
+function kindOf(message: string): string {
+  return /Expected (an integer(?: [a-z ]+ -?\d+)?) but received/.exec(message)?.[1] ?? 'another kind of value';
 }
 
 const usage = (message: string, hint = 'see --help') => new JoineryError('ERR_USAGE', message, { hint });

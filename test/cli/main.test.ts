@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { toFailure } from '../../src/cli/failure.ts';
+import { EXIT_STATUS } from '../../src/core/errors.ts';
 import { main } from '../../src/main.ts';
 import { currentIo, withIo } from '../../src/cli/io.ts';
 import { runCli, testProgram } from './harness.ts';
@@ -17,6 +18,13 @@ const WRONG: readonly (readonly [string, readonly string[], string])[] = [
   ['a flag without its value', ['init', '--environment'], '--environment: expects a value'],
   ['a missing argument', ['completion'], 'expected the argument SHELL, found none'],
   ['a value outside the list', ['completion', SECRET], 'expected an argument out of bash, zsh, fish, found something else'],
+  ['a word for a number', ['audit', 'list', '--limit', SECRET], '--limit: expected an integer, found something else'],
+  [
+    'a number too small',
+    ['audit', 'list', '--limit', '0'],
+    '--limit: expected an integer greater than or equal to 1, found something else',
+  ],
+  ['a flag before the command', ['--quiet', 'audit', 'list'], 'expected flags after the command, found one before it'],
   ['two flags that exclude each other', ['ca', 'create', 'x', '--ttl', '1y', `--not-after=${SECRET}`], '--ttl'],
   ['a flag without the one that it needs', ['init', '--environment', 'a', '--domain', 'b', '--roles', SECRET], '--cluster'],
 ];
@@ -70,8 +78,9 @@ test('what is no refusal is a bug, shown as one, with its trace only on request'
   expect(toFailure('a string')).toMatchObject({ code: 'ERR_INTERNAL' });
   expect(toFailure(new Error('Parsing --count \n\tExpected an integer but received: hunter2'))).toMatchObject({
     code: 'ERR_USAGE',
-    message: '--count: expected another kind of value',
+    message: '--count: expected an integer, found something else',
   });
+  expect(toFailure(new Error('Parsing --when \n\thunter2')).message).toBe('--when: expected another kind of value, found something else');
   const odd = Object.assign(new Error('odd hunter2'), { parse: {} });
   expect(toFailure(odd)).toMatchObject({ code: 'ERR_USAGE', message: 'the command line cannot be understood' });
 });
@@ -106,9 +115,22 @@ test('help and version go to stdout', async () => {
 
 test('a reader that has gone is no error, another stream error is', async () => {
   const broken = (code: string) =>
-    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })) }) as unknown as NodeJS.WriteStream;
+    new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })),
+    }) as unknown as NodeJS.WriteStream;
   let exit = 0;
   const io = { ...currentIo(), env: {}, stdout: broken('EPIPE'), setExitStatus: (status: number) => (exit = status) };
   await main(['completion', 'bash'], testProgram(), io as never);
   expect(exit).toBe(0);
+  let said = '';
+  const stderr = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) });
+  await main(['completion', 'bash'], testProgram(), { ...io, stdout: broken('ENOSPC'), stderr } as never);
+  expect([exit, said]).toEqual([
+    EXIT_STATUS.network,
+    'error: the output: expected space on the disk, found none left [ERR_FILE_DISK_FULL]\n',
+  ]);
+});
+
+test('without a word there is no command', async () => {
+  expect((await runCli(['--json'])).json().error.message).toBe('expected a command of joinery, found none');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fields, printable, styleFor, table } from '../../src/cli/render/text.ts';
+import { fields, jsonText, printable, styleFor, table } from '../../src/cli/render/text.ts';
 
 const stream = (isTTY: boolean) => ({ isTTY }) as NodeJS.WriteStream;
 
@@ -13,6 +13,13 @@ test('colours are for terminals that want them', () => {
 test('nothing from outside steers the terminal', () => {
   expect(printable('a\u001b[2Jb\u202ec\n\u009b')).toBe('a\\u{1b}[2Jb\\u{202e}c\\u{a}\\u{9b}');
   expect(printable('größe 漢字')).toBe('größe 漢字');
+});
+
+test('nothing from outside steers the terminal through JSON, and no value is changed', () => {
+  const value = { 'na\u200bme': 'a\u001b[2J\u009b31m\u202e\u2028\u061c\ufeff\n größe 漢字' };
+  const text = jsonText(value);
+  expect(text).toBe('{\n  "na\\u200bme": "a\\u001b[2J\\u009b31m\\u202e\\u2028\\u061c\\ufeff\\n größe 漢字"\n}');
+  expect(JSON.parse(text)).toEqual(value);
 });
 
 test('fields stand in columns, undefined ones are left out', () => {

@@ -50,7 +50,9 @@ describe('init', () => {
 
   test.each([
     [['--correlation-id', 'a b'], '--correlation-id: expected'],
-    [['--actor', 'x'.repeat(257)], '--actor: expected at most 256 characters'],
+    [['--actor', 'x'.repeat(257)], '--actor: expected 1 to 256 characters'],
+    [['--actor', ''], '--actor: expected 1 to 256 characters'],
+    [['--realm', ''], '--realm: expected a directory'],
     [['--cluster', 'a/b', '--roles', 'x'], 'clusters[0].name'],
   ])('refuses %j and leaves nothing', async (flags, message) => {
     const result = await runCli([...LAB, ...flags, '--insecure-plaintext-keys'], { cwd: directory });

@@ -9,13 +9,21 @@ export function styleFor(stream: NodeJS.WriteStream, env: Record<string, string 
   return (format, text) => (colour ? styleText(format, text, { validateStream: false }) : text);
 }
 
-// Control characters, and the marks that reverse the direction of text: a token or certificate may hold them to lie on screen.
+// Control characters, line separators, invisible characters, and the marks that reverse the direction of text: a token or
+// certificate may hold them to lie on screen.
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text from outside made safe to print: control and direction characters become `\u{..}`. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`);
+}
+
+/** A JSON document of a result: the same characters as in {@link printable}, in JSON's own spelling, so that its value stays what it is. */
+export function jsonText(value: object): string {
+  const escaped = (character: string): string =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, 2).replace(UNPRINTABLE, escaped);
 }
 
 function width(text: string): number {
