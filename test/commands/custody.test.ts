@@ -32,6 +32,9 @@ describe('revocation', () => {
     const revoked = await joinery('cert', 'revoke', String(serial), '--reason', 'cACompromise');
     expect(revoked.stdout).toMatch(/^issuer +root$/m);
     expect(revoked.stdout).toContain('Next: joinery ca crl root');
+    expect((await joinery('ca', 'tree')).stdout).toMatch(/issuing {2}\[p256, REVOKED .*\(cACompromise\)\]/);
+    expect((await joinery('ca', 'show', 'issuing')).stdout).toMatch(/^revoked +\S+Z \(cACompromise\)$/m);
+    expect(await data('ca', 'show', 'issuing')).toMatchObject({ revoked: { reason: 'cACompromise' } });
     expect((await joinery('cert', 'revoke', String(serial))).stderr).toContain('warning: it was revoked before');
     const list = await joinery('ca', 'crl', 'root', '--out', path('root.crl.pem'));
     expect(list.stdout).toMatch(/^entries +1$/m);

@@ -8,10 +8,15 @@ import { fields, printable, table } from './text.ts';
 const CRITICAL_DAYS = 30 * 86400;
 
 /** `expired`, `expires in 20d`, or `valid until 2031-...`. */
-function stateOf({ certificate }: CertificateAuthority, now: Instant): string {
+function stateOf({ record, certificate }: CertificateAuthority, now: Instant): string {
+  if (record.revoked !== undefined) return revokedText(record.revoked);
   const left = certificate.notAfter - now;
   if (left < 0) return `EXPIRED ${formatInstant(certificate.notAfter)}`;
   return left < CRITICAL_DAYS ? `expires in ${formatDuration(left)}` : `until ${formatInstant(certificate.notAfter)}`;
+}
+
+function revokedText({ at, reason }: { readonly at: number; readonly reason: string }): string {
+  return `REVOKED ${formatInstant(at as Instant)} (${reason})`;
 }
 
 export function authorityData({ record, certificate }: Omit<CertificateAuthority, 'check'>): JsonObject {
@@ -28,6 +33,7 @@ export function authorityData({ record, certificate }: Omit<CertificateAuthority
     not_after: formatInstant(certificate.notAfter),
     path_len: basicConstraints?.pathLenConstraint ?? null,
     key: record.key === undefined ? null : { type: record.key.type, custody: record.key.custody, file: record.key.file },
+    revoked: record.revoked === undefined ? null : { at: formatInstant(record.revoked.at as Instant), reason: record.revoked.reason },
     certificate_pem: record.certificate_pem,
   };
 }
@@ -46,6 +52,7 @@ export function authorityText(ca: Omit<CertificateAuthority, 'check'>): string {
     key: record.key === undefined ? 'not in this realm' : `${record.key.type}, ${record.key.custody}, ${record.key.file}`,
     fingerprint: certificate.fingerprint,
     pin: certificate.pin,
+    revoked: record.revoked && revokedText(record.revoked).slice('REVOKED '.length),
   });
 }
 
