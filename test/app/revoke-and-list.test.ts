@@ -93,6 +93,12 @@ describe('revokeCertificate', () => {
   });
 });
 
+it('refuses a damaged revocation record by its name', async () => {
+  const { realm } = await hierarchy();
+  await realm.store.commit({ checks: [], writes: [{ key: `${revocationPrefix('root')}00`, value: { serial: 'x' } }], audit: [] });
+  await expect(issueCrl(realm, { name: 'root' })).rejects.toThrow(refusal('ERR_REALM_MALFORMED', 'revocation/root/00'));
+});
+
 describe('issueCrl', () => {
   it('lists leaves and authorities, numbers the lists, and OpenSSL verifies them', async () => {
     const { realm, root } = await hierarchy();
