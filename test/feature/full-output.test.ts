@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const joinery = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+
+test.runIf(process.platform === 'linux')('a result that the disk behind stdout has no room for is one error, no crash', () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { status, stderr } = spawnSync(process.execPath, [joinery, 'completion', 'bash'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([7, 'error: the output: expected space on the disk, found none left [ERR_FILE_DISK_FULL]\n']);
+  } finally {
+    closeSync(full);
+  }
+});
