@@ -365,7 +365,13 @@ describe('a package that somebody composed with care', () => {
   it('is refused with sums of other files, or sums that are none', async () => {
     const { out } = await render();
     const sums = await readFile(join(out, 'SHA256SUMS'), 'utf8');
-    for (const text of [sums.split('\n').slice(1).join('\n'), `${sums}x\n`, `${sums}${sums}`, `${sums}unended`, sums.split('\n').toReversed().join('\n').trimStart()]) {
+    for (const text of [
+      sums.split('\n').slice(1).join('\n'),
+      `${sums}x\n`,
+      `${sums}${sums}`,
+      `${sums}unended`,
+      sums.split('\n').toReversed().join('\n').trimStart(),
+    ]) {
       await writeFile(join(out, 'SHA256SUMS'), text);
       expect(rowOf((await verify(out)).rows, 'sums')).toMatchObject({ result: 'failed', code: 'ERR_PACKAGE_MALFORMED' });
     }
