@@ -124,13 +124,25 @@ function pathLenOf(parent: CertificateAuthority | undefined, asked: number | und
 
 /** The key of an authority that may issue. @throws ERR_CA_REVOKED, ERR_KEY_NOT_FOUND when it is not in this realm, and what the vault throws. */
 export async function openCaKey(realm: Realm, ca: CertificateAuthority): Promise<SigningKey> {
-  const { name: caName, revoked } = ca.record;
-  if (revoked !== undefined) {
-    throw new JoineryError('ERR_CA_REVOKED', `${caName}: expected an authority that is not revoked, found ${revoked.reason}`, {
-      hint: 'create a new authority under its parent',
-    });
-  }
+  await assertNotRevoked(realm, ca);
   return openAnyCaKey(realm, ca);
+}
+
+/** More authorities in one line than any path has: a damaged store could name a circle. */
+const MAX_DEPTH = 16;
+
+/** @throws ERR_CA_REVOKED when the authority, or one above it, is revoked. */
+async function assertNotRevoked(realm: Realm, ca: CertificateAuthority): Promise<void> {
+  let above: CertificateAuthority | undefined = ca;
+  for (let depth = 0; above !== undefined && depth < MAX_DEPTH; depth++) {
+    const { name: caName, revoked, parent } = above.record as CaRecord;
+    if (revoked !== undefined) {
+      throw new JoineryError('ERR_CA_REVOKED', `${caName}: expected an authority that is not revoked, found ${revoked.reason}`, {
+        hint: 'create a new authority under its parent',
+      });
+    }
+    above = parent === undefined ? undefined : await readCa(realm, parent, `parent of ${caName}`);
+  }
 }
 
 /** The key of an authority, also of a revoked one: what it issued can still be revoked. @throws as {@link openCaKey} */

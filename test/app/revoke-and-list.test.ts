@@ -23,15 +23,13 @@ async function hierarchy() {
   return { realm, root, issuing };
 }
 
+function order(realm: CaRealm, name: string): Parameters<typeof issueCertificates>[2] {
+  const hosts = [{ name, names: [{ kind: 'dns', value: `${name}.example` }] }] as const;
+  return { ca: 'issuing', profile: 'server', hosts, keyType: 'p256', directory: realm.directory, strict: false };
+}
+
 async function leaf(realm: CaRealm, name = 'web'): Promise<string> {
-  const { issued } = await issueCertificates(realm, portableKeys, {
-    ca: 'issuing',
-    profile: 'server',
-    hosts: [{ name, names: [{ kind: 'dns', value: `${name}.example` }] }],
-    keyType: 'p256',
-    directory: realm.directory,
-    strict: false,
-  });
+  const { issued } = await issueCertificates(realm, portableKeys, order(realm, name));
   return issued[0]?.record.serial as string;
 }
 
@@ -69,6 +67,19 @@ describe('revokeCertificate', () => {
     await expect(crossSignCa(realm, { name: 'issuing', by: 'other' })).rejects.toThrow(refusal('ERR_CA_REVOKED', 'NAME'));
     // What it issued before can still be revoked.
     await expect(issueCrl(realm, { name: 'issuing' })).resolves.toMatchObject({ entries: 0 });
+  });
+
+  it('stops authorities below a revoked one too, and ends where a damaged store names a circle', async () => {
+    const { realm } = await hierarchy();
+    const middle = await createCa(realm, { name: 'middle', parent: 'root', pathLen: 1 });
+    await createCa(realm, { name: 'low', parent: 'middle' });
+    await revokeCertificate(realm, { serial: middle.certificate.serialNumber });
+    await expect(issueCertificates(realm, portableKeys, { ...order(realm, 'x'), ca: 'low' })).rejects.toThrow(
+      refusal('ERR_CA_REVOKED', 'middle'),
+    );
+    const record = { ...(realm.store.dump()['ca/root'] as object), parent: 'issuing' };
+    await realm.store.commit({ checks: [], writes: [{ key: 'ca/root', value: record as never }], audit: [] });
+    await expect(leaf(realm)).resolves.toMatch(/^[0-9a-f]+$/);
   });
 
   it.each(['', 'xyz', '123', 'a'.repeat(42)])('refuses %j as a serial number', async (serial) => {

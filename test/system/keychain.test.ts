@@ -91,6 +91,21 @@ describe('a real keyring', () => {
     expect(stdout).toContain('ERR_USAGE_NO_TERMINAL');
   }, 180_000);
 
+  it('fails fast and by its code when the keyring is locked', () => {
+    const adapter = new URL('../../dist/adapters/keychain.js', import.meta.url).href;
+    const start = performance.now();
+    const { status, stdout, stderr } = inSession(`
+      ${probe('napiKeyring', adapter)}
+      kill "$daemon"; wait "$daemon" || true
+      gnome-keyring-daemon --foreground --components=secrets >/dev/null 2>&1 &
+      daemon=$!
+      sleep 2
+      ${probe('napiKeyring', adapter)}`);
+    expect([status === 0, stdout.trim().split('\n').length]).toEqual([false, 1]);
+    expect(stderr).toContain('ERR_KEYCHAIN_UNAVAILABLE');
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
   it('fails fast and by its code when the keyring has gone', () => {
     const adapter = new URL('../../dist/adapters/keychain.js', import.meta.url).href;
     const { status, stderr } = inSession(`kill "$daemon"; wait "$daemon" || true\n${probe('napiKeyring', adapter)}`);
