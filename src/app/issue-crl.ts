@@ -89,7 +89,8 @@ interface Last {
   readonly check: StoreCheck;
 }
 
-async function readLast({ store }: Realm, caName: string, now: Instant): Promise<Last> {
+/** The last list of an authority. @throws ERR_CLOCK_BEHIND when `now` is before it */
+export async function readLast({ store }: Realm, caName: string, now: Instant): Promise<Last> {
   const key = `crl/${caName}`;
   const entry = await store.get(key);
   if (entry === undefined) return { number: 0, thisUpdate: -1, check: { key, version: 'absent' } };

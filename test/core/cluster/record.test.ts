@@ -55,14 +55,16 @@ describe('phases', () => {
   );
 
   it('puts the worst first', () => {
-    const state = { ...record, phase: 'issue-new' as const, authorities: ['old', 'new'] };
+    const key = { kty: 'EC', crv: 'P-256', x: '', y: '' } as const;
+    const members = [{ node: 'n', key, added_at: 1, confirmed: 3 }];
+    const state = { ...record, phase: 'issue-new' as const, authorities: ['old', 'new'], members };
     const findings = preflight('retire-old', {
       record: state,
       now: instant(10),
       authorities: [{ name: 'new', notAfter: instant(5) }],
       others: [{ serial: 'bb', subject: 'CN=x' }],
     });
-    expect(findings.map(({ severity }) => severity)).toEqual(['refusal', 'break', 'warning', 'warning']);
+    expect(findings.map(({ severity }) => severity)).toEqual(['refusal', 'break', 'break', 'warning']);
   });
 });
 
