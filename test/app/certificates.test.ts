@@ -164,7 +164,12 @@ describe('issueCertificates', () => {
   const hosts = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `h${index}`, names: [dns(`h${index}.lab.example`)] }));
   const batch = (directory: string, count: number, more: Partial<IssueCertificatesInput> = {}): IssueCertificatesInput => ({
-    ...{ ca: 'issuing', profile: 'peer', hosts: hosts(count), keyType: 'p256', directory: path(directory), strict: false },
+    ca: 'issuing',
+    profile: 'peer',
+    hosts: hosts(count),
+    keyType: 'p256',
+    directory: path(directory),
+    strict: false,
     ...more,
   });
 
@@ -224,7 +229,12 @@ describe('issueCertificates', () => {
 
 describe('renewCertificate', () => {
   const renewal = (certificate: Certificate, name: string, more: Partial<RenewCertificateInput> = {}): RenewCertificateInput => ({
-    ...{ certificate, what: 'old.crt', keyType: 'p256', keyFile: path(`${name}.key`), certificateFile: path(`${name}.crt`), strict: false },
+    certificate,
+    what: 'old.crt',
+    keyType: 'p256',
+    keyFile: path(`${name}.key`),
+    certificateFile: path(`${name}.crt`),
+    strict: false,
     ...more,
   });
 

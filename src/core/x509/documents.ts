@@ -1,7 +1,7 @@
 /** Says what a file is: certificates, requests, revocation lists, keys and PKCS #12, in PEM or DER. Opens nothing that is encrypted. */
 import { type Pin, pinOf } from '../digest.ts';
 import { decodeUtf8, parsePem, type PemBlock } from '../encoding.ts';
-import { isJoineryError, JoineryError } from '../errors.ts';
+import { JoineryError } from '../errors.ts';
 import { parseSpki, type SubjectPublicKeyInfo } from './algorithms.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { parseRevocationList, type RevocationList } from './crl.ts';
@@ -31,8 +31,7 @@ export function readDocuments(bytes: Uint8Array, what: string): readonly X509Doc
 function textOf(bytes: Uint8Array, what: string): string {
   try {
     return decodeUtf8(bytes, what);
-  } catch (cause) {
-    if (!isJoineryError(cause, 'ERR_ENCODING_MALFORMED')) throw cause;
+  } catch {
     throw unknown(what, 'other bytes');
   }
 }

@@ -1,6 +1,6 @@
 /** Lists of hosts for the issuance of many certificates: CSV or JSON lines. Every wrong line is reported at once. */
 import { parseStrictJson } from '../canonical-json.ts';
-import { isJoineryError, JoineryError } from '../errors.ts';
+import { assertInternal, isJoineryError, JoineryError } from '../errors.ts';
 import { isName } from '../names.ts';
 import { array, object, optional, parseDocument, string } from '../parse.ts';
 import { type NameKind, parseAlternativeName } from './alternative-names.ts';
@@ -133,7 +133,7 @@ function collect<T>(path: string, issues: Issue[], read: () => T): T | undefined
   try {
     return read();
   } catch (error) {
-    if (!isJoineryError(error)) throw error;
+    assertInternal(isJoineryError(error), String(error));
     issues.push({ path, message: error.message });
     return undefined;
   }

@@ -69,6 +69,17 @@ const file = (name: string) => new Uint8Array(readFileSync(join(directory, name)
 const malformed = expect.objectContaining({ code: 'ERR_INPUT_MALFORMED' }) as Error;
 const kinds = (bytes: Uint8Array) => readDocuments(bytes, 'test').map(({ kind }) => kind);
 
+/** Family of the coded error that `work` throws; anything else is thrown on. */
+function familyOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (isJoineryError(error)) return error.family;
+    throw error;
+  }
+  return 'malformed';
+}
+
 describe('readDocuments', () => {
   it.each([
     ['certificate', leaf.certificate.der, 'CERTIFICATE'],
@@ -108,11 +119,8 @@ describe('readDocuments', () => {
   it('gives coded errors for whatever begins like DER', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        try {
-          readDocuments(concat(Uint8Array.of(0x30, bytes.length), bytes), 'test');
-        } catch (error) {
-          if (!isJoineryError(error) || error.family !== 'malformed') throw error;
-        }
+        const bytes0 = concat(Uint8Array.of(0x30, bytes.length), bytes);
+        expect(familyOf(() => readDocuments(bytes0, 'test'))).toBe('malformed');
       }),
       { numRuns: 300 },
     );
@@ -238,11 +246,5 @@ describe('lists of hosts', () => {
   it('are bounded', () => {
     const text = `name\n${Array.from({ length: 100_001 }, (_, index) => `h${index}`).join('\n')}`;
     expect(refusal(text).message).toContain('expected at most 100000 hosts');
-  });
-
-  it('keep bugs as they are', () => {
-    expect(() =>
-      parseHosts({ split: () => [{ trim: () => 'x', startsWith: () => false, split: undefined }] } as unknown as string, 'csv', 'x'),
-    ).toThrow(TypeError);
   });
 });

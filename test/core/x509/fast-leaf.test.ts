@@ -12,13 +12,17 @@ import type { KeyType, SigningKey } from '../../../src/core/ports.ts';
 import { type Instant, instant } from '../../../src/core/time.ts';
 import { parseSpki } from '../../../src/core/x509/algorithms.ts';
 import { isSignedBy, parseCertificate } from '../../../src/core/x509/certificate.ts';
+import { TAG } from '../../../src/core/x509/der.ts';
+import { oidOf } from '../../../src/core/x509/der-values.ts';
+import { basicConstraints, subjectAltName } from '../../../src/core/x509/extension-writer.ts';
 import { type FastLeaf, leafWriter, pooledRandom, signLeaf } from '../../../src/core/x509/fast-leaf.ts';
 import { lintCertificate } from '../../../src/core/x509/lint.ts';
 import { writeName } from '../../../src/core/x509/name-text.ts';
+import { OID } from '../../../src/core/x509/oids.ts';
 import { PROFILE_NAMES, PROFILES } from '../../../src/core/x509/profiles.ts';
 import { leafTemplate, newSerialNumber, writeTbs } from '../../../src/core/x509/template.ts';
 import { fakeRandom } from '../../fakes/random.ts';
-import { keyNamed, make } from './make.ts';
+import { dns as dnsName, keyNamed, make, nameConstraints } from './make.ts';
 
 const root = make({ name: 'fast root', ca: true });
 const START = root.certificate.notBefore;
@@ -108,6 +112,34 @@ describe('the fast way to a leaf', () => {
     const leaf = { serialNumber: newSerialNumber(systemRandom), notBefore: START, notAfter: END, subject: writeName([]), names: [] };
     const tbs = leafWriter(root.certificate, 'p256', PROFILES.peer.usage)({ ...leaf, publicKey: parseSpki(root.key.spki) });
     expect(isSignedBy(parseCertificate(await signLeaf(tbs, later)), root.key.spki, verifySignature)).toBe(true);
+  });
+});
+
+describe('lint of a leaf', () => {
+  it.each([
+    ['lab.example', []],
+    ['other.example', ['issuer-name-constraints']],
+  ])('under an issuer for %s', (permitted, rules) => {
+    const issuer = make({ name: 'constrained', ca: true, more: [nameConstraints([dnsName(permitted)])] });
+    const leaf = make({
+      name: 'leaf',
+      issuer,
+      without: [OID.subjectAltName, OID.basicConstraints],
+      more: [basicConstraints(false), subjectAltName([{ kind: 'dns', value: 'a.lab.example' }], false)],
+    });
+    expect(lintCertificate(leaf.certificate, issuer.certificate).map(({ rule }) => rule)).toEqual(rules);
+  });
+});
+
+describe('oidOf', () => {
+  it.each([
+    ['2.1152921504606846977.1', [0x90, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x51, 1]],
+    ['2.999.18446744073709551615', [0x88, 0x37, 0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
+    ['1.39', [79]],
+    ['2.0', [80]],
+    ['0.39', [39]],
+  ])('reads %s', (text, octets) => {
+    expect(oidOf({ tag: TAG.oid, content: Uint8Array.from(octets), bytes: new Uint8Array(0) }, 'x')).toBe(text);
   });
 });
 
