@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { JsonValue } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { type RealmConfig, parseRealmConfig } from '../core/realm/config.ts';
-import { fileError } from './files.ts';
+import { fileError } from '../core/file-error.ts';
 
 export const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
 const MAX_CONFIG_CHARACTERS = 1024 * 1024;

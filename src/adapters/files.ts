@@ -2,24 +2,9 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type ErrorCode, JoineryError } from '../core/errors.ts';
+import { JoineryError } from '../core/errors.ts';
+import { fileError } from '../core/file-error.ts';
 import type { FileInfo, Files } from '../core/ports.ts';
-
-const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  ENOENT: ['ERR_FILE_NOT_FOUND', 'expected it to exist, found nothing'],
-  ENOTDIR: ['ERR_FILE_NOT_FOUND', 'expected a directory on the way to it, found something else'],
-  EEXIST: ['ERR_FILE_EXISTS', 'expected nothing there, found something that would be overwritten'],
-  ENOTEMPTY: ['ERR_FILE_EXISTS', 'expected nothing there, found something that would be overwritten'],
-  ENOSPC: ['ERR_FILE_DISK_FULL', 'expected space on the disk, found none left'],
-  EDQUOT: ['ERR_FILE_DISK_FULL', 'expected space in the quota, found none left'],
-};
-
-/** The coded error for an error of the file system. */
-export function fileError(cause: unknown, path: string): JoineryError {
-  const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-  const [code, text] = CODES[errno] ?? (['ERR_FILE_ACCESS', `expected to read or write it, found ${errno}`] as const);
-  return new JoineryError(code, `${path}: ${text}`, { details: { path, errno }, cause });
-}
 
 async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {

@@ -6,7 +6,7 @@ import { leafHash } from '../core/audit/merkle.ts';
 import { auditRecord } from '../core/audit/record.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { AuditEvent } from '../core/ports.ts';
-import { fileError } from './files.ts';
+import { fileError } from '../core/file-error.ts';
 import { malformed, translated } from './sqlite-errors.ts';
 import type { StoreFormat } from './sqlite-format.ts';
 

@@ -4,7 +4,7 @@ import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
 import type { StageDirectory } from '../core/ports.ts';
-import { fileError } from './files.ts';
+import { fileError } from '../core/file-error.ts';
 
 type StagedFile = Parameters<StageDirectory>[1][number];
 

@@ -1,5 +1,5 @@
 /** Turns whatever was thrown into what is shown: a code, a message without the user's argv in it, a hint, an exit status. */
-import { fileError } from '../adapters/files.ts';
+import { fileError } from '../core/file-error.ts';
 import { type ErrorCode, type ErrorDetails, JoineryError } from '../core/errors.ts';
 import { nearest } from '../core/names.ts';
 

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fileError, systemFiles as files } from '../../src/adapters/files.ts';
+import { systemFiles as files } from '../../src/adapters/files.ts';
+import { fileError } from '../../src/core/file-error.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 
 let directory = '';
