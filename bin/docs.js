@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
+import { ceremonySchema } from '../src/core/ceremony/document.ts';
 import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
 import { trustManifestSchema } from '../src/core/trust/manifest.ts';
@@ -30,3 +31,4 @@ writeFileSync(
 writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n${events}\n`);
 writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManifestSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
+writeFileSync(`${docs}schema/ceremony-1.json`, `${JSON.stringify(ceremonySchema(), null, 2)}\n`);

@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import type { JWK, JWSAlgorithm } from 'jose';
 import { JoineryError } from '../core/errors.ts';
 import { jwkThumbprint } from '../core/jwk.ts';
-import type { OpenJwe, SealJwe, VerifyJws } from '../core/ports.ts';
+import type { OpenJwe, SealJwe, VerifyJws } from '../core/key-ports.ts';
 
 export const verifyJws: VerifyJws = async (compact, key, algorithm) => {
   const { compactVerify } = await import('jose/jws/compact/verify');
@@ -26,7 +26,7 @@ export const sealJwe: SealJwe = async (plaintext, recipient) => {
 export const openJwe: OpenJwe = async (compact, privateKey) => {
   const { compactDecrypt } = await import('jose/jwe/compact/decrypt');
   // base64url only, so that what remains to fail is the key.
-  if (!/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/.test(compact)) {
+  if (!/^[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+$/.test(compact)) {
     throw new JoineryError('ERR_CLUSTER_ANSWER', 'answer: expected a compact JWE with direct key agreement, found another form');
   }
   try {

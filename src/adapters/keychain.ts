@@ -3,7 +3,7 @@
  * and builds from source), otherwise @napi-rs/keyring, which brings binaries.
  */
 import { JoineryError } from '../core/errors.ts';
-import type { Keychain } from '../core/ports.ts';
+import type { Keychain } from '../core/key-ports.ts';
 import { Secret } from '../core/secret.ts';
 
 const SERVICE = 'joinery';

@@ -1,7 +1,7 @@
 /** @peculiar/x509: a second reader of certificates, which shares no code with core/x509. */
 import 'reflect-metadata';
 import { X509Certificate } from '@peculiar/x509';
-import type { CertificateReading } from '../core/ports.ts';
+import type { CertificateReading } from '../core/key-ports.ts';
 import { instant } from '../core/time.ts';
 
 const at = (date: Date) => instant(date.getTime() / 1000);

@@ -5,7 +5,8 @@
 import { createHmac } from 'node:crypto';
 import forge from 'node-forge';
 import { sha256 } from '../core/digest.ts';
-import type { Pkcs12Contents, Random } from '../core/ports.ts';
+import type { Pkcs12Contents } from '../core/key-ports.ts';
+import type { Random } from '../core/ports.ts';
 import { PKCS12_OID } from '../core/x509/pkcs12-outline.ts';
 import { ITERATIONS } from './pkcs8.ts';
 

@@ -1,6 +1,6 @@
 /** Private keys that go to files of their owners, by node:crypto. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { PortableKey, PortableKeys } from '../core/ports.ts';
+import type { PortableKey, PortableKeys } from '../core/key-ports.ts';
 import { encryptedPem, openPem, plainPem } from './pkcs8.ts';
 import { systemRandom } from './random.ts';
 import { generatePrivateKey, signingKey } from './signatures.ts';

@@ -1,7 +1,7 @@
 /** Shamir's secret sharing over GF(2^8) by shamir-secret-sharing, which was audited and has no code of its own beneath it. */
 import { combine, split } from 'shamir-secret-sharing';
 import { JoineryError } from '../core/errors.ts';
-import type { SecretSharing } from '../core/ports.ts';
+import type { SecretSharing } from '../core/key-ports.ts';
 
 export const secretSharing: SecretSharing = {
   split: (secret, { shares, threshold }) => split(secret, shares, threshold),

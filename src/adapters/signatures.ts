@@ -1,7 +1,7 @@
 /** Signature verification and private keys by node:crypto. Keys are parsed once; a PEM string a call would halve the speed. */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { JoineryError } from '../core/errors.ts';
-import type { KeyType, SignatureAlgorithm, SigningKey, VerifySignature } from '../core/ports.ts';
+import type { KeyType, SignatureAlgorithm, SigningKey, VerifySignature } from '../core/key-ports.ts';
 
 interface Rule {
   /** node:crypto's name of the key's type. */
@@ -30,7 +30,7 @@ const RSA_PSS_SALTLEN_DIGEST = -1;
 export const verifySignature: VerifySignature = ({ algorithm, spki, data, signature, encoding }) => {
   const rule = RULES[algorithm];
   try {
-    const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    const key = createPublicKey({ key: Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength), format: 'der', type: 'spki' });
     if (key.asymmetricKeyType !== rule.keyType) return false;
     return verify(rule.hash, data, verifyInput(key, rule, encoding), signature);
   } catch {
@@ -40,8 +40,8 @@ export const verifySignature: VerifySignature = ({ algorithm, spki, data, signat
 };
 
 function verifyInput(key: KeyObject, rule: Rule, encoding: 'der' | 'ieee-p1363') {
-  if (rule.keyType === 'ec') return { key, dsaEncoding: encoding };
-  return rule.pss ? { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST } : { key };
+  if (rule.keyType === 'ec' && encoding !== 'der') return { key, dsaEncoding: encoding };
+  return rule.pss ? { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST } : key;
 }
 
 /** Makes a private key of the type. */

@@ -1,6 +1,6 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { JoineryError } from '../core/errors.ts';
-import type { SigningKey } from '../core/ports.ts';
+import type { SigningKey } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { signingKey } from './signatures.ts';
 

@@ -2,7 +2,8 @@
 import { auditOrigin, type CheckpointKey, checkpointKey, formatVerifierKey, parseVerifierKey } from '../core/audit/checkpoint.ts';
 import { JoineryError } from '../core/errors.ts';
 import { object, oneOf, type Parsed, parseDocument, string } from '../core/parse.ts';
-import { KEY_TYPES, type Store } from '../core/ports.ts';
+import { KEY_TYPES } from '../core/key-ports.ts';
+import { type Store } from '../core/ports.ts';
 import { formatInstant } from '../core/time.ts';
 import type { KeyMaterial } from './key-material.ts';
 import { auditEvent, type Realm } from './realm.ts';

@@ -1,7 +1,7 @@
 /** Makes the certificate that all members of a cluster share. */
 import { type SharedCertificate } from '../core/cluster/record.ts';
 import { toPem } from '../core/encoding.ts';
-import type { KeyType } from '../core/ports.ts';
+import type { KeyType } from '../core/key-ports.ts';
 import { formatInstant, plus, type Seconds } from '../core/time.ts';
 import { parseSpki } from '../core/x509/algorithms.ts';
 import { parseAlternativeName } from '../core/x509/alternative-names.ts';

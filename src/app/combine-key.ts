@@ -1,6 +1,6 @@
 /** Gives the passphrase back that was split into shares. Needs no realm: the shares may outlive it. */
 import { assertShares, parseShare, readSharedSecret } from '../core/key-share.ts';
-import type { SecretSharing } from '../core/ports.ts';
+import type { SecretSharing } from '../core/key-ports.ts';
 import { Secret } from '../core/secret.ts';
 
 export interface ShareText {

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { jwkThumbprint } from '../core/jwk.ts';
 import { object, oneOf, parseDocument } from '../core/parse.ts';
-import type { SigningKey } from '../core/ports.ts';
+import type { SigningKey } from '../core/key-ports.ts';
 import { type AnchorChange, compareAnchors } from '../core/trust/compose.ts';
 import { cosign, type Envelope, envelopeParser, validSigners } from '../core/trust/envelope.ts';
 import { readManifest, type SignedManifest } from '../core/trust/manifest.ts';

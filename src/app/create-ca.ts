@@ -2,7 +2,7 @@
 import { toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { parseName } from '../core/names.ts';
-import type { Custody, KeyReference, KeyType, SigningKey } from '../core/ports.ts';
+import type { Custody, KeyReference, KeyType, SigningKey } from '../core/key-ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { issueCertificate } from '../core/x509/issue.ts';

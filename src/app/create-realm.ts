@@ -2,7 +2,8 @@
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { uuidV4 } from '../core/names.ts';
-import type { Files, KeyVault, Store } from '../core/ports.ts';
+import type { KeyVault } from '../core/key-ports.ts';
+import type { Files, Store } from '../core/ports.ts';
 import type { KeyMaterial } from './key-material.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import type { RealmRecord } from './realm-record.ts';

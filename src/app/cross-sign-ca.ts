@@ -1,7 +1,7 @@
 /** Cross-signs: a certificate for the subject and key of one authority, signed by another, so that those who trust either find a path. */
 import { equalBytes, toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { KeyType } from '../core/ports.ts';
+import type { KeyType } from '../core/key-ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { issueCertificate } from '../core/x509/issue.ts';

@@ -1,7 +1,7 @@
 /** A certificate with its private key, or certificates to trust, as one PKCS #12 file. Needs no realm. */
 import { equalBytes, parsePem, type PemBlock } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { PortableKey, WritePkcs12 } from '../core/ports.ts';
+import type { PortableKey, WritePkcs12 } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 

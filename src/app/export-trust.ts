@@ -2,7 +2,7 @@
 import { canonicalJson, type JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { chainDocument } from '../core/trust/chain.ts';
-import type { WritePkcs12 } from '../core/ports.ts';
+import type { WritePkcs12 } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Envelope } from '../core/trust/envelope.ts';
 import type { Purpose } from '../core/trust/purpose.ts';

@@ -2,7 +2,7 @@
 import { toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { parseName } from '../core/names.ts';
-import type { Custody, SignatureAlgorithm } from '../core/ports.ts';
+import type { Custody, SignatureAlgorithm } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { formatInstant } from '../core/time.ts';
 import { checkAnchor } from '../core/x509/anchor.ts';

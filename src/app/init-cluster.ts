@@ -2,7 +2,7 @@
 import { clusterOf } from '../core/realm/config.ts';
 import { type ClusterRecord } from '../core/cluster/record.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { KeyType } from '../core/ports.ts';
+import type { KeyType } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { formatInstant, type Instant, type Seconds } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';

@@ -1,6 +1,6 @@
 /** Issues the client certificate of an administrator: here, by hand, and only for a name that the configuration allows. */
 import { utf8 } from '../core/encoding.ts';
-import type { KeyType, PortableKeys } from '../core/ports.ts';
+import type { KeyType, PortableKeys } from '../core/key-ports.ts';
 import { adminOf } from '../core/realm/config.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Seconds } from '../core/time.ts';

@@ -1,7 +1,8 @@
 /** Keys and certificates in one step, for one host or for many. */
 import { toPem, utf8 } from '../core/encoding.ts';
 import { isJoineryError, type JoineryError } from '../core/errors.ts';
-import type { Files, KeyType, PortableKey, PortableKeys } from '../core/ports.ts';
+import type { KeyType, PortableKey, PortableKeys } from '../core/key-ports.ts';
+import type { Files } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Instant, Seconds } from '../core/time.ts';
 import { parseSpki } from '../core/x509/algorithms.ts';

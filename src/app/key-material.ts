@@ -1,6 +1,7 @@
 /** Keys that were just made, whose records wait for a commit. */
 import { isJoineryError } from '../core/errors.ts';
-import type { AuditEvent, KeyReference, KeyVault, StoreWrite } from '../core/ports.ts';
+import type { KeyReference, KeyVault } from '../core/key-ports.ts';
+import type { AuditEvent, StoreWrite } from '../core/ports.ts';
 
 export interface KeyMaterial {
   readonly writes: readonly StoreWrite[];

@@ -1,6 +1,6 @@
 /** Keeps passphrases of a realm's keys in the keychain of the operating system, and takes them away again. */
 import { JoineryError } from '../core/errors.ts';
-import type { Custody, Keychain } from '../core/ports.ts';
+import type { Custody, Keychain } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { parseRealmRecord } from './realm-record.ts';

@@ -3,7 +3,8 @@ import { canonicalBytes, canonicalJson, type JsonObject, parseStrictJson } from 
 import { digestOf } from '../core/digest.ts';
 import { concat, decodeUtf8, utf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
-import type { Clock, Files, VerifySignature } from '../core/ports.ts';
+import type { VerifySignature } from '../core/key-ports.ts';
+import type { Clock, Files } from '../core/ports.ts';
 import { MAX_BUNDLE } from '../core/trust/bundle.ts';
 import { chainDocument, parseChain } from '../core/trust/chain.ts';
 import { readManifest } from '../core/trust/manifest.ts';

@@ -1,16 +1,7 @@
 /** Several use cases as one change: what they commit is collected, seen by those that follow, and committed once at the end. */
 import type { JsonValue } from '../core/canonical-json.ts';
-import type {
-  AuditEvent,
-  Commit,
-  CommitResult,
-  KeyReference,
-  Store,
-  StoreCheck,
-  StoreEntry,
-  StoreWrite,
-  Versioned,
-} from '../core/ports.ts';
+import type { KeyReference } from '../core/key-ports.ts';
+import type { AuditEvent, Commit, CommitResult, Store, StoreCheck, StoreEntry, StoreWrite, Versioned } from '../core/ports.ts';
 import { compareKeys } from '../core/store-keys.ts';
 import { keepOrDiscard } from './key-material.ts';
 import { commit, type Realm } from './realm.ts';

@@ -4,7 +4,7 @@ import { type Ceremony, type CeremonyStep, type CrlStep, parseCeremony, stepLabe
 import type { JsonValue } from '../core/canonical-json.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { KeyType, SigningKey } from '../core/ports.ts';
+import type { KeyType, SigningKey } from '../core/key-ports.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import { assertLinted } from '../core/x509/issue.ts';
 import { newSerialNumber, writeSigned, writeTbs } from '../core/x509/template.ts';

@@ -2,18 +2,8 @@
 import type { AuditEventName } from '../core/audit/events.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
-import type {
-  AuditEvent,
-  CertificateReadBack,
-  Clock,
-  Commit,
-  Files,
-  KeyVault,
-  Random,
-  Store,
-  VerifyJws,
-  VerifySignature,
-} from '../core/ports.ts';
+import type { CertificateReadBack, KeyVault, VerifyJws, VerifySignature } from '../core/key-ports.ts';
+import type { AuditEvent, Clock, Commit, Files, Random, Store } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 
 export interface Actor {

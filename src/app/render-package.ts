@@ -14,7 +14,8 @@ import {
 } from '../core/onboarding/model.ts';
 import { assertPaths, assertToken, assertUrls, urlsAt } from '../core/onboarding/rules.ts';
 import { checkPackageToken } from '../core/onboarding/token.ts';
-import type { SigningKey, StageDirectory } from '../core/ports.ts';
+import type { SigningKey } from '../core/key-ports.ts';
+import type { StageDirectory } from '../core/ports.ts';
 import { assertRole, type ClusterConfig, clusterOf } from '../core/realm/config.ts';
 import { formatInstant, plus, type Seconds } from '../core/time.ts';
 import { DEFAULT_TOKEN_TTL } from '../core/token/mint.ts';

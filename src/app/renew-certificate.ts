@@ -8,7 +8,7 @@ import type { AlternativeName } from '../core/x509/extension-writer.ts';
 import type { GeneralName } from '../core/x509/general-names.ts';
 import { type CertificateProfile, PROFILES } from '../core/x509/profiles.ts';
 import { utf8 } from '../core/encoding.ts';
-import type { KeyType, PortableKey, PortableKeys } from '../core/ports.ts';
+import type { KeyType, PortableKey, PortableKeys } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { type CertificateRecord, readCertificateRecord } from './certificate-records.ts';
 import { chainPem } from './issue-certificates.ts';

@@ -1,6 +1,7 @@
 /** A key and a certification request for it, for an authority elsewhere. Needs no realm. */
 import { toPem, utf8 } from '../core/encoding.ts';
-import type { Files, KeyType, PortableKey, PortableKeys } from '../core/ports.ts';
+import type { KeyType, PortableKey, PortableKeys } from '../core/key-ports.ts';
+import type { Files } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { assertAbsent } from './new-files.ts';
 import { type CertificationRequest, parseCsr } from '../core/x509/csr.ts';

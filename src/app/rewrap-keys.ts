@@ -1,5 +1,5 @@
 /** Encrypts every private key of a custody under another passphrase: after a crash at any moment one of the two opens all of them. */
-import type { Custody } from '../core/ports.ts';
+import type { Custody } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { JoineryError } from '../core/errors.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';

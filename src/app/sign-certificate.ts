@@ -44,7 +44,7 @@ export interface SignPlan {
 export function planSigning(realm: Pick<Realm, 'config' | 'verifySignature'>, input: SignCertificateInput): SignPlan {
   const { csr, what } = input;
   assertCsrSignature(csr, realm.verifySignature, what);
-  assertUsableKey(csr.publicKey, what);
+  assertUsableKey(csr.publicKey, what, csr.pin);
   const profile = PROFILES[input.profile];
   const given = input.namesFromRequest ? [...input.names, ...requestedNames(csr, profile)] : input.names;
   const names = profileNames(profile, given, realm.config.trust_domain);

@@ -2,7 +2,7 @@
 import { toHex, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { formatShare, writeSharedSecret } from '../core/key-share.ts';
-import type { Custody, SecretSharing } from '../core/ports.ts';
+import type { Custody, SecretSharing } from '../core/key-ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { readCa } from './ca-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';

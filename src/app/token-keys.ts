@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { type JoseAlgorithm, jwkThumbprint, publicJwk, publicJwkParser } from '../core/jwk.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
-import { type Custody, KEY_TYPES } from '../core/ports.ts';
+import { type Custody, KEY_TYPES } from '../core/key-ports.ts';
 import { DEFAULT_MAX_TOKEN_LIFETIME, type RealmConfig } from '../core/realm/config.ts';
 import type { Instant, Seconds } from '../core/time.ts';
 import { jwksOf } from '../core/token/jwks.ts';

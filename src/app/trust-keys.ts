@@ -1,7 +1,7 @@
 /** The signers of trust manifests after `init`: more of them, new keys for old, fewer. A change takes effect with the next version. */
 import { JoineryError } from '../core/errors.ts';
 import { jwkThumbprint, type PublicJwk } from '../core/jwk.ts';
-import type { KeyType } from '../core/ports.ts';
+import type { KeyType } from '../core/key-ports.ts';
 import { formatInstant } from '../core/time.ts';
 import { MAX_SIGNERS } from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';

@@ -4,7 +4,8 @@ import type { Digest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { publicJwkParser } from '../core/jwk.ts';
 import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../core/parse.ts';
-import { KEY_TYPES, type StoreCheck, type StoreEntry } from '../core/ports.ts';
+import { KEY_TYPES } from '../core/key-ports.ts';
+import { type StoreCheck, type StoreEntry } from '../core/ports.ts';
 import { envelopeParser } from '../core/trust/envelope.ts';
 import {
   digestText,

@@ -1,7 +1,8 @@
 /** The keys that sign trust manifests: made with the realm, opened to publish and to activate. */
 import { JoineryError } from '../core/errors.ts';
 import { jwkThumbprint, type PublicJwk, publicJwk } from '../core/jwk.ts';
-import type { AuditEvent, KeyReference, KeyType, SigningKey, StoreWrite } from '../core/ports.ts';
+import type { KeyReference, KeyType, SigningKey } from '../core/key-ports.ts';
+import type { AuditEvent, StoreWrite } from '../core/ports.ts';
 import { formatInstant } from '../core/time.ts';
 import type { Threshold } from '../core/trust/envelope.ts';
 import { type Purpose, PURPOSES } from '../core/trust/purpose.ts';

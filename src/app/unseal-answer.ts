@@ -12,7 +12,8 @@ import {
 } from '../core/cluster/answer.ts';
 import { decodeUtf8, equalBytes, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { Clock, Files, OpenJwe, PortableKeys, StageDirectory, VerifyJws, VerifySignature } from '../core/ports.ts';
+import type { OpenJwe, PortableKeys, VerifyJws, VerifySignature } from '../core/key-ports.ts';
+import type { Clock, Files, StageDirectory } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { OID } from '../core/x509/oids.ts';

@@ -5,7 +5,7 @@ import { type VerifiedStep, verifyCeremony } from '../core/ceremony/verify.ts';
 import { parseStrictJson } from '../core/canonical-json.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
-import type { VerifySignature } from '../core/ports.ts';
+import type { VerifySignature } from '../core/key-ports.ts';
 import type { CeremonyInput } from './plan-ceremony.ts';
 
 export interface VerifyCeremonyResult {

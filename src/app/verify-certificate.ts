@@ -1,7 +1,7 @@
 /** Judges a certificate by its certification path: read-only, from files alone or under the authorities of a realm. */
 import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { VerifySignature } from '../core/ports.ts';
+import type { VerifySignature } from '../core/key-ports.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { type NamedBytes, readCertificateFile, readRevocationListFile } from '../core/x509/certificate-files.ts';

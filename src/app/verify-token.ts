@@ -1,4 +1,5 @@
-import type { Clock, VerifyJws } from '../core/ports.ts';
+import type { VerifyJws } from '../core/key-ports.ts';
+import type { Clock } from '../core/ports.ts';
 import { assertRole, clusterOf, DEFAULT_MAX_TOKEN_LIFETIME } from '../core/realm/config.ts';
 import type { Seconds } from '../core/time.ts';
 import type { Expectations } from '../core/token/checks.ts';

@@ -1,7 +1,8 @@
 /** Verifies trust documents without a realm: the whole chain, from its first manifest on, and against an index. */
 import type { Digest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { Clock, VerifySignature } from '../core/ports.ts';
+import type { VerifySignature } from '../core/key-ports.ts';
+import type { Clock } from '../core/ports.ts';
 import { compareWithIndex, type IndexProblem, type TrustIndex } from '../core/trust/index-document.ts';
 import { readManifest } from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';

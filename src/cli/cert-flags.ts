@@ -2,7 +2,8 @@
 import * as Flags from '@oclif/core/flags';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { Files, PortableKey, PortableKeys } from '../core/ports.ts';
+import type { PortableKey, PortableKeys } from '../core/key-ports.ts';
+import type { Files } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import type { Instant, Seconds } from '../core/time.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';

@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { previewClusterCa, rotateClusterCa } from '../app/rotate-cluster-ca.ts';
 import type { Step } from '../core/cluster/phases.ts';
 import { EXIT_STATUS } from '../core/errors.ts';
-import type { KeyType } from '../core/ports.ts';
+import type { KeyType } from '../core/key-ports.ts';
 import type { Outcome } from './base-command.ts';
 import { answerFlags, checkTokenPlace, clusterFlag, deliverSharedToken, optionalDuration } from './cluster-flags.ts';
 import { clusterWorld } from './cluster-world.ts';

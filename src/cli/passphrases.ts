@@ -1,6 +1,7 @@
 /** Where passphrases come from: a file, the environment (deleted once read), the keychain when asked, or the terminal. Never argv. */
 import { JoineryError } from '../core/errors.ts';
-import type { Custody, Files, Prompter } from '../core/ports.ts';
+import type { Custody } from '../core/key-ports.ts';
+import type { Files, Prompter } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
 

@@ -171,6 +171,13 @@ export const ERRORS = {
   ERR_TOKEN_KEY_NOT_FOUND: notFound('no such token signing key'),
   ERR_TOKEN_HMAC_KEY: refused('the HMAC key is not usable'),
   ERR_TOKEN_NOT_FOUND: notFound('no such token'),
+  // servers that a token pins
+  ERR_PIN_NONE: refused('the token pins no server'),
+  ERR_PIN_NOT_SHOWN: refused('the server does not show the pinned authority'),
+  ERR_PIN_NOT_ANCHOR: refused('the pinned certificate is not a self-signed authority'),
+  ERR_PIN_PATH: refused('the pinned authority does not vouch for the server'),
+  ERR_PIN_SESSION: refused('the connection to the server proves nothing about its certificate'),
+  ERR_SERVER_UNREACHABLE: network('the server cannot be reached by TLS'),
   // clusters that share one certificate
   ERR_CLUSTER_NOT_INITIALIZED: notFound('the cluster has no shared certificate'),
   ERR_CLUSTER_EXISTS: conflict('the cluster has a shared certificate already'),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createCipheriv, generateKeyPairSync, pbkdf2Sync } from 'node:crypto';
+import { createCipheriv, createPublicKey, generateKeyPairSync, pbkdf2Sync } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { openKeyVault } from '../../src/adapters/key-files.ts';
 import { openPem } from '../../src/adapters/pkcs8.ts';
 import { verifySignature } from '../../src/adapters/signatures.ts';
 import { toPem } from '../../src/core/encoding.ts';
-import type { Custody, KeyReference, KeyType } from '../../src/core/ports.ts';
+import type { Custody, KeyReference, KeyType } from '../../src/core/key-ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { integer, NULL, octetString, oid, sequence } from '../../src/core/x509/der-writer.ts';
 import { OID } from '../../src/core/x509/oids.ts';
@@ -140,6 +140,20 @@ describe('openKeyVault', () => {
     writeFileSync(join(directory, reference.file), pem, { mode: 0o600 });
     const again: KeyReference = reference;
     await expect(vaultIn(directory, PASS, true).vault.open(again)).rejects.toThrow('found ec secp256k1');
+  });
+});
+
+describe('release', () => {
+  it('gives an online key that is shared by design, and no offline key', async () => {
+    const { vault } = vaultIn(newDirectory());
+    const [online, offline] = [
+      await vault.generate({ name: 'cluster-prod', type: 'p256', custody: 'online' }),
+      await vault.generate({ name: 'root', type: 'p256', custody: 'offline' }),
+    ];
+    const pem = await vault.release(online.reference);
+    expect(String(pem)).toBe('[redacted]');
+    expect(createPublicKey(pem.reveal()).export({ type: 'spki', format: 'der' })).toEqual(Buffer.from(online.key.spki));
+    await expect(vault.release(offline.reference)).rejects.toEqual(refusal('ERR_KEY_MALFORMED'));
   });
 });
 

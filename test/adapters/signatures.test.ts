@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { generatePrivateKey, keyTypeOf, signingKey, verifySignature } from '../../src/adapters/signatures.ts';
 import { utf8 } from '../../src/core/encoding.ts';
-import type { SignatureAlgorithm } from '../../src/core/ports.ts';
+import type { SignatureAlgorithm } from '../../src/core/key-ports.ts';
 
 const data = utf8('data');
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createCa } from '../../src/app/create-ca.ts';
 import { toPem } from '../../src/core/encoding.ts';
-import { KEY_TYPES } from '../../src/core/ports.ts';
+import { KEY_TYPES } from '../../src/core/key-ports.ts';
 import { caRealm } from '../app/ca-realm.ts';
 
 const empty = mkdtempSync(join(tmpdir(), 'joinery-empty-'));

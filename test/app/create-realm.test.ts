@@ -9,7 +9,7 @@ import { auditEvent, commit } from '../../src/app/realm.ts';
 import { parseRealmRecord } from '../../src/app/realm-record.ts';
 import { firstTokenKey } from '../../src/app/token-keys.ts';
 import { JoineryError } from '../../src/core/errors.ts';
-import type { KeyReference } from '../../src/core/ports.ts';
+import type { KeyReference } from '../../src/core/key-ports.ts';
 import { fakeKeyVault } from '../fakes/key-vault.ts';
 import { memoryStore } from '../fakes/memory-store.ts';
 import { tokenRealm } from './token-realm.ts';

@@ -9,7 +9,8 @@ import { createCa } from '../../src/app/create-ca.ts';
 import { fetchPassphrase, forgetPassphrase, storePassphrase } from '../../src/app/keychain-passphrases.ts';
 import { rewrapKeys, rewrapRecordKey } from '../../src/app/rewrap-keys.ts';
 import { splitKey } from '../../src/app/split-key.ts';
-import type { Custody, Files, Keychain, KeyReference, KeyVault } from '../../src/core/ports.ts';
+import type { Custody, Keychain, KeyReference, KeyVault } from '../../src/core/key-ports.ts';
+import type { Files } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { caRealm } from './ca-realm.ts';
 

@@ -16,7 +16,7 @@ import { verifyTrust } from '../../src/app/verify-trust.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../../src/core/canonical-json.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { utf8 } from '../../src/core/encoding.ts';
-import type { Pkcs12Contents } from '../../src/core/ports.ts';
+import type { Pkcs12Contents } from '../../src/core/key-ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { historyPage } from '../../src/core/trust/history-html.ts';
 import { parseTrustIndex } from '../../src/core/trust/index-document.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { generatePrivateKey, signingKey, verifySignature } from '../../src/adapters/signatures.ts';
 import { systemRandom } from '../../src/adapters/random.ts';
-import type { SigningKey } from '../../src/core/ports.ts';
+import type { SigningKey } from '../../src/core/key-ports.ts';
 import { instant } from '../../src/core/time.ts';
 import { parseSpki } from '../../src/core/x509/algorithms.ts';
 import { type Certificate, parseCertificate } from '../../src/core/x509/certificate.ts';
@@ -84,7 +84,7 @@ async function works() {
   const answer = () => {
     const request = parseCsr(csr);
     assertCsrSignature(request, verifySignature);
-    assertUsableKey(request.publicKey, 'request');
+    assertUsableKey(request.publicKey, 'request', request.pin);
     return signLeaf(tbsOf(request.publicKey), key);
   };
   return { issue, linted, answer };

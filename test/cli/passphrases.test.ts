@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { otherPassphrase, passphraseSource } from '../../src/cli/passphrases.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
-import type { Custody, Prompter } from '../../src/core/ports.ts';
+import type { Custody } from '../../src/core/key-ports.ts';
+import type { Prompter } from '../../src/core/ports.ts';
 import { Secret } from '../../src/core/secret.ts';
 
 function setUp(options: {

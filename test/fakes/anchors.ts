@@ -1,6 +1,6 @@
 import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
 import { toPem } from '../../src/core/encoding.ts';
-import type { SigningKey } from '../../src/core/ports.ts';
+import type { SigningKey } from '../../src/core/key-ports.ts';
 import { type Instant, parseInstant } from '../../src/core/time.ts';
 import { type Certificate, parseCertificate } from '../../src/core/x509/certificate.ts';
 import { writeName } from '../../src/core/x509/name-text.ts';

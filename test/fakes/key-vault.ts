@@ -2,7 +2,7 @@ import { openForeignPem, plainPem } from '../../src/adapters/pkcs8.ts';
 import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { KeyReference, KeyVault, SigningKey } from '../../src/core/ports.ts';
+import type { KeyReference, KeyVault, SigningKey } from '../../src/core/key-ports.ts';
 
 /** Keys in memory. `fail` makes the next `open` throw what is given. */
 export function fakeKeyVault(): KeyVault & { readonly keys: Map<string, SigningKey> } {

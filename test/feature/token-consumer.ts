@@ -11,7 +11,8 @@ import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
 import { consumeToken } from '../../src/app/consume-token.ts';
 import type { Realm } from '../../src/app/realm.ts';
 import { JoineryError } from '../../src/core/errors.ts';
-import type { KeyVault, Store } from '../../src/core/ports.ts';
+import type { KeyVault } from '../../src/core/key-ports.ts';
+import type { Store } from '../../src/core/ports.ts';
 import { parseRealmConfig } from '../../src/core/realm/config.ts';
 
 export const STEPS = ['verify', 'issue', 'commit', 'reply'] as const;

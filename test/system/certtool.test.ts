@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { createCa } from '../../src/app/create-ca.ts';
 import { exportCa } from '../../src/app/export-ca.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
-import { KEY_TYPES } from '../../src/core/ports.ts';
+import { KEY_TYPES } from '../../src/core/key-ports.ts';
 import { caRealm } from '../app/ca-realm.ts';
 
 it.each(KEY_TYPES)('certtool verifies a chain of %s keys', async (keyType) => {

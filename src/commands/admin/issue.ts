@@ -5,7 +5,7 @@ import { keyPassphraseFlag, newSecretFile } from '../../cli/cert-flags.ts';
 import { certificateKeys } from '../../cli/certificate-world.ts';
 import { durationFlag, keyFlags, positional, realmFlags } from '../../cli/flags.ts';
 import { fields } from '../../cli/render/text.ts';
-import { KEY_TYPES } from '../../core/ports.ts';
+import { KEY_TYPES } from '../../core/key-ports.ts';
 import { formatInstant, type Instant } from '../../core/time.ts';
 
 export default class AdminIssue extends BaseCommand<typeof AdminIssue> {

@@ -3,7 +3,7 @@ import { createCa } from '../../app/create-ca.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { durationFlag, instantFlag, keyFlags, positional, realmFlags } from '../../cli/flags.ts';
 import { authorityData, authorityText } from '../../cli/render/authorities.ts';
-import { KEY_TYPES } from '../../core/ports.ts';
+import { KEY_TYPES } from '../../core/key-ports.ts';
 
 export default class CaCreate extends BaseCommand<typeof CaCreate> {
   static override summary = 'Create a certificate authority';

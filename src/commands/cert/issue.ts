@@ -7,7 +7,7 @@ import { certificateKeys } from '../../cli/certificate-world.ts';
 import { keyFlags, optionalPositional, realmFlags } from '../../cli/flags.ts';
 import { recordData, recordText } from '../../cli/render/certificates.ts';
 import { bar } from '../../cli/render/progress.ts';
-import { KEY_TYPES } from '../../core/ports.ts';
+import { KEY_TYPES } from '../../core/key-ports.ts';
 import { PROFILE_NAMES } from '../../core/x509/profiles.ts';
 
 export default class CertIssue extends BaseCommand<typeof CertIssue> {

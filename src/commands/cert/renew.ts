@@ -7,7 +7,7 @@ import { keyFlags, positional, realmFlags } from '../../cli/flags.ts';
 import { nameOfInput } from '../../cli/input.ts';
 import { recordData, recordText } from '../../cli/render/certificates.ts';
 import { JoineryError } from '../../core/errors.ts';
-import { KEY_TYPES } from '../../core/ports.ts';
+import { KEY_TYPES } from '../../core/key-ports.ts';
 
 export default class CertRenew extends BaseCommand<typeof CertRenew> {
   static override summary = 'Issue a certificate in place of another: same profile, names and subject, a new key';

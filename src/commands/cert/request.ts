@@ -5,7 +5,7 @@ import { alternativeNames, keyPassphraseFlag, nameFlags, newSecretFile, privateK
 import { certificateKeys } from '../../cli/certificate-world.ts';
 import { documentData, documentText } from '../../cli/render/certificates.ts';
 import { JoineryError } from '../../core/errors.ts';
-import { KEY_TYPES } from '../../core/ports.ts';
+import { KEY_TYPES } from '../../core/key-ports.ts';
 
 export default class CertRequest extends BaseCommand<typeof CertRequest> {
   static override summary = 'Make a private key and a certification request for it';

@@ -11,7 +11,7 @@ import { sha256 } from '../digest.ts';
 import { concat, equalBytes, fromBase64, fromHex, toBase64, toBase64Url, toHex, utf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import { publicJwk, spkiOfJwk } from '../jwk.ts';
-import type { SigningKey, VerifySignature } from '../ports.ts';
+import type { SigningKey, VerifySignature } from '../key-ports.ts';
 
 export interface Checkpoint {
   readonly origin: string;

@@ -1,7 +1,7 @@
 /** From a step of a ceremony to what is signed, through the same templates as every other certificate and list. */
 import { fromHex } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { KeyType } from '../ports.ts';
+import type { KeyType } from '../key-ports.ts';
 import { compareKeys } from '../store-keys.ts';
 import type { SubjectPublicKeyInfo } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';

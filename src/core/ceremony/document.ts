@@ -7,7 +7,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../canonical-json
 import { JoineryError } from '../errors.ts';
 import { name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, refine, string } from '../parse.ts';
-import { KEY_TYPES } from '../ports.ts';
+import { KEY_TYPES } from '../key-ports.ts';
 import { formatInstant, type Instant, parseInstant } from '../time.ts';
 import { REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
 import { parseNameText } from '../x509/name-text.ts';
@@ -88,7 +88,14 @@ const ceremony = object({
 export type Ceremony = Parsed<typeof ceremony>;
 
 /** The published JSON Schema of a ceremony file. */
-export const ceremonySchema: JsonObject = ceremony.schema;
+export function ceremonySchema(): JsonObject {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'https://joinery.dev/schema/ceremony-1.json',
+    title: 'joinery key ceremony (joinery/ceremony/1)',
+    ...ceremony.schema,
+  };
+}
 
 /** What a step is called in messages: `step 2, intermediate issuing`. */
 export function stepLabel(place: number, { kind, ...rest }: CeremonyStep): string {

@@ -5,7 +5,7 @@
 import type { Digest } from '../digest.ts';
 import { equalBytes, fromBase64, fromHex } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { KeyType, VerifySignature } from '../ports.ts';
+import type { KeyType, VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy, parseCertificate, readSigned } from '../x509/certificate.ts';
 import { parseRevocationList } from '../x509/crl.ts';
 import { lintCertificate } from '../x509/lint.ts';

@@ -9,7 +9,7 @@ import { type ErrorCode, JoineryError } from '../errors.ts';
 import { joseAlgorithmOf, jwkThumbprint, publicJwk } from '../jwk.ts';
 import { name } from '../names.ts';
 import { integer, object, oneOf, type Parsed, parseDocument, string } from '../parse.ts';
-import type { SigningKey, VerifyJws } from '../ports.ts';
+import type { SigningKey, VerifyJws } from '../key-ports.ts';
 import { verifyAnyJws } from '../token/jws.ts';
 import { type AnyVerificationKey } from '../token/jws-keys.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';

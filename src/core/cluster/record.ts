@@ -3,7 +3,7 @@ import type { JsonValue } from '../canonical-json.ts';
 import { type PublicJwk, publicJwkParser } from '../jwk.ts';
 import { name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
-import { KEY_TYPES } from '../ports.ts';
+import { KEY_TYPES } from '../key-ports.ts';
 
 /**
  * Where a rotation of the authority stands. `stable`: one authority. `trust-new`: members are to trust a second one, the first still

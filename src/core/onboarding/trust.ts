@@ -1,6 +1,6 @@
 /** The two trust manifests inside a package, read and verified by what they name themselves. */
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { readActivation } from '../trust/activation.ts';
 import { readManifest, type SignedManifest } from '../trust/manifest.ts';
 import { type ControlPlaneHttps, type NodeCertLifecycle, type Purpose } from '../trust/purpose.ts';

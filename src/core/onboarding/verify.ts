@@ -3,7 +3,8 @@ import { canonicalJson, type JsonValue, parseStrictJson } from '../canonical-jso
 import { type Digest, digestOf } from '../digest.ts';
 import { decodeUtf8, equalBytes } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { FileInfo, VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
+import type { FileInfo } from '../ports.ts';
 import type { Instant } from '../time.ts';
 import { assertThreshold, openEnvelope } from '../trust/envelope.ts';
 import { assertNotExpired } from '../trust/transition.ts';

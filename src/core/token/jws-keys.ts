@@ -2,7 +2,7 @@
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { fromBase64Url } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { JwsKey } from '../ports.ts';
+import type { JwsKey } from '../key-ports.ts';
 
 /** Every algorithm that joinery can verify a JWS with. */
 export const JWS_ALGORITHMS = [

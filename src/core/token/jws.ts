@@ -2,7 +2,7 @@
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { decodeUtf8, fromBase64Url } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { VerifyJws } from '../ports.ts';
+import type { VerifyJws } from '../key-ports.ts';
 import type { AnyVerificationKey, JwsAlgorithm } from './jws-keys.ts';
 
 const MAX_LENGTH = 1024 * 1024;

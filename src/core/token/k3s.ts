@@ -2,7 +2,8 @@
 import { type Digest, digestOf, isDigest } from '../digest.ts';
 import { parsePem, toHex, utf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { Random, VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
+import type { Random } from '../ports.ts';
 import { type Certificate, isSignedBy, parseCertificate } from '../x509/certificate.ts';
 import { equalNames } from '../x509/names.ts';
 import { type KubeadmToken, parseKubeadm } from './kubeadm.ts';
@@ -45,12 +46,29 @@ function malformed(expected: string): JoineryError {
  * @throws ERR_PEM_MALFORMED, ERR_CERTIFICATE_MALFORMED; ERR_INPUT_MALFORMED when there is no certificate, or no root for the first.
  */
 export function k3sCaHash(pem: string, verifySignature: VerifySignature, what = 'CA file'): Digest {
+  return readCaFile(pem, verifySignature, what).hash;
+}
+
+/**
+ * The one certificate of a CA bundle that a token pins. K3s, once the hash holds, trusts the whole bundle: an extra root that is
+ * smuggled in behind the pinned one signs what it likes. Here the rest of the bundle is never an anchor.
+ * @throws ERR_PIN_NOT_SHOWN for a bundle with another hash, and as {@link k3sCaHash}
+ */
+export function k3sAnchor(pem: string, caHash: Digest, verifySignature: VerifySignature, what = 'CA bundle'): Certificate {
+  const { hash, anchor } = readCaFile(pem, verifySignature, what);
+  if (hash === caHash) return anchor;
+  throw new JoineryError('ERR_PIN_NOT_SHOWN', `${what}: expected the hash ${caHash} of the token, found ${hash}`);
+}
+
+function readCaFile(pem: string, verifySignature: VerifySignature, what: string): { readonly hash: Digest; readonly anchor: Certificate } {
   const certificates = parsePem(pem, what)
     .filter((block) => block.label === 'CERTIFICATE')
     .map((block) => parseCertificate(block.der, `${what}, line ${block.line}`));
   const [first, ...others] = certificates;
   if (first === undefined) throw new JoineryError('ERR_INPUT_MALFORMED', `${what}: expected a certificate, found none`);
-  return others.length === 0 ? digestOf(utf8(pem)) : digestOf(rootOf(first, others, verifySignature, what).der);
+  if (others.length === 0) return { hash: digestOf(utf8(pem)), anchor: first };
+  const anchor = rootOf(first, others, verifySignature, what);
+  return { hash: digestOf(anchor.der), anchor };
 }
 
 /** Follows issuers by name and signature up to the self-signed one; each certificate serves once, so a loop ends. */

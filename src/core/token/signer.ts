@@ -1,6 +1,6 @@
 /** What signs join tokens, and the keys that verify them: every key is fixed to one algorithm (RFC 8725 section 3.1). */
 import { joseAlgorithmOf, type JoseAlgorithm, jwkThumbprint, type PublicJwk, publicJwk } from '../jwk.ts';
-import type { KeyType, SigningKey } from '../ports.ts';
+import type { KeyType, SigningKey } from '../key-ports.ts';
 import type { HmacKey } from './hmac-key.ts';
 
 export type TokenAlgorithm = JoseAlgorithm | 'HS256';

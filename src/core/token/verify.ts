@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
-import type { VerifyJws } from '../ports.ts';
+import type { VerifyJws } from '../key-ports.ts';
 import { type Accepted, checkGrant, type Expectations, type TimeRules, uncheckedOf } from './checks.ts';
 import { parseClaims, type TokenClaims } from './claims.ts';
 import { type Grant, grantOfClaims } from './grant.ts';

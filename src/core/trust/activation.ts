@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
 import { object, oneOf, type Parsed, parseDocument, string } from '../parse.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { formatInstant, type Instant } from '../time.ts';
 import { assertThreshold, openEnvelope } from './envelope.ts';
 import { digestText, instantText, type SignedManifest, versionNumber } from './manifest.ts';

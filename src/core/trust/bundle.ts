@@ -1,7 +1,7 @@
 /** The canonical PEM of a trust bundle: the same anchors give the same bytes, however they were spelled, ordered and annotated. */
 import { parsePem, type PemBlock, toPem } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { checkAnchor } from '../x509/anchor.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 

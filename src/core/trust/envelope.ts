@@ -9,7 +9,7 @@ import { decodeUtf8, equalBytes, fromBase64Url, toBase64Url, utf8 } from '../enc
 import { JoineryError } from '../errors.ts';
 import { joseAlgorithmOf, type JoseAlgorithm, jwkThumbprint, type PublicJwk, publicJwk, spkiOfJwk } from '../jwk.ts';
 import { array, object, oneOf, type Parsed, parseDocument, string } from '../parse.ts';
-import type { SignatureAlgorithm, SigningKey, VerifySignature } from '../ports.ts';
+import type { SignatureAlgorithm, SigningKey, VerifySignature } from '../key-ports.ts';
 
 export type EnvelopeType = 'trust-bundle+jws' | 'trust-activation+jws' | 'package+jws';
 

@@ -6,7 +6,7 @@ import { JoineryError } from '../errors.ts';
 import { jwkThumbprint, publicJwkParser } from '../jwk.ts';
 import { dnsName, name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, refine, string } from '../parse.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { formatInstant, type Instant, parseInstant } from '../time.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { canonicalBundle, MAX_BUNDLE } from './bundle.ts';

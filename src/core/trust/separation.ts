@@ -1,6 +1,6 @@
 /** The two purposes stay apart (the seed's first rule): no anchor serves both, and neither side's anchor stands behind the other's. */
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy } from '../x509/certificate.ts';
 import type { Purpose } from './purpose.ts';
 

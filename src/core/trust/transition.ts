@@ -1,6 +1,6 @@
 /** From version N of a trust bundle to the next: TUF's root rule (TUF 5.3) with a hash link, so that a chain cannot be re-cut. */
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { formatInstant } from '../time.ts';
 import { assertThreshold } from './envelope.ts';

@@ -1,7 +1,7 @@
 /** How a node gets from the version it trusts to the newest one it is offered, each step proved, whoever carried the documents. */
 import type { Digest } from '../digest.ts';
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { readActivation } from './activation.ts';
 import type { TrustVersion } from './chain.ts';

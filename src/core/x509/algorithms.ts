@@ -1,6 +1,6 @@
 /** AlgorithmIdentifier and SubjectPublicKeyInfo (RFC 3279, 4055, 5480, 5758, 8410). */
 import { equalBytes } from '../encoding.ts';
-import type { SignatureAlgorithm } from '../ports.ts';
+import type { SignatureAlgorithm } from '../key-ports.ts';
 import { contextTag, derError, DerReader, enterDer, readDer, TAG } from './der.ts';
 import { integerOf, octetBitsOf, oidOf, smallIntegerOf } from './der-values.ts';
 import { OID } from './oids.ts';

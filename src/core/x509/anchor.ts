@@ -1,5 +1,5 @@
 /** What may stand in a trust bundle: a self-signed CA certificate. */
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy } from './certificate.ts';
 
 export interface Violation {

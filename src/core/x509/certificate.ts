@@ -2,7 +2,7 @@
 import { type Fingerprint, fingerprintOf, type Pin, pinOf } from '../digest.ts';
 import { equalBytes, toHex } from '../encoding.ts';
 import { type ErrorCode, isJoineryError, JoineryError } from '../errors.ts';
-import type { SignatureAlgorithm, VerifySignature } from '../ports.ts';
+import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { type AlgorithmIdentifier, readAlgorithm, readSpki, signatureAlgorithmOf, type SubjectPublicKeyInfo } from './algorithms.ts';
 import { contextTag, derError, type DerReader, enterDer, readDer, TAG } from './der.ts';

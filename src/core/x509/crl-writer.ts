@@ -1,6 +1,6 @@
 /** Writing certificate revocation lists (RFC 5280 section 5), one entry at a time: a list may have hundreds of thousands. */
 import { fromHex } from '../encoding.ts';
-import type { KeyType } from '../ports.ts';
+import type { KeyType } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import type { Certificate } from './certificate.ts';
 import { TAG } from './der.ts';

@@ -1,6 +1,6 @@
 /** Certificate revocation lists (RFC 5280 section 5): strict reading. */
 import { equalBytes, toHex } from '../encoding.ts';
-import type { SignatureAlgorithm } from '../ports.ts';
+import type { SignatureAlgorithm } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { readAlgorithm, signatureAlgorithmOf } from './algorithms.ts';
 import { readSigned, recode } from './certificate.ts';

@@ -1,5 +1,5 @@
 /** Writing certification requests (PKCS #10, RFC 2986). */
-import type { SigningKey } from '../ports.ts';
+import type { SigningKey } from '../key-ports.ts';
 import { contextTag } from './der.ts';
 import { integer, oid, sequence, setOf, tlv } from './der-writer.ts';
 import { type AlternativeName, subjectAltName, writeExtension } from './extension-writer.ts';

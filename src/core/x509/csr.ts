@@ -1,7 +1,7 @@
 /** Certification requests (PKCS #10, RFC 2986): strict reading. What one asks for is a wish; see profiles.ts for what is given. */
 import { type Pin, pinOf } from '../digest.ts';
 import { JoineryError } from '../errors.ts';
-import type { SignatureAlgorithm, VerifySignature } from '../ports.ts';
+import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
 import { readSpki, signatureAlgorithmOf, type SubjectPublicKeyInfo } from './algorithms.ts';
 import { isSignedBy, readSigned, recode } from './certificate.ts';
 import { contextTag, derError, type DerReader, enterDer, readDer, TAG } from './der.ts';

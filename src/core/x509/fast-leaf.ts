@@ -2,7 +2,8 @@
  * The fast way to a leaf: everything that the leaves of one issuer and profile share is encoded once. The bytes are those of
  * {@link leafTemplate} and {@link writeTbs}, which a property test shows; this file adds nothing that they do not say.
  */
-import type { KeyType, Random, SigningKey } from '../ports.ts';
+import type { KeyType, SigningKey } from '../key-ports.ts';
+import type { Random } from '../ports.ts';
 import type { Instant } from '../time.ts';
 import type { SubjectPublicKeyInfo } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';

@@ -1,7 +1,7 @@
 /** Signing a template: lint under a throw-away key, then the real signature, then a second reading by other code. */
 import { equalBytes, toHex } from '../encoding.ts';
 import { assertInternal, JoineryError } from '../errors.ts';
-import type { CertificateReadBack, CertificateReading, SigningKey, VerifySignature } from '../ports.ts';
+import type { CertificateReadBack, CertificateReading, SigningKey, VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy, parseCertificate } from './certificate.ts';
 import { lintCertificate } from './lint.ts';
 import { type CertificateTemplate, writeSigned, writeTbs } from './template.ts';

@@ -16,10 +16,11 @@ const TEST_KEYS: Readonly<Record<Pin, string>> = {
 
 /**
  * @param what names the key in the error: `web.csr`.
+ * @param pin of the key, where the caller has it.
  * @throws ERR_KEY_KNOWN for a published test key, ERR_KEY_WEAK for RSA below 2048 bits, an unknown curve or another kind of key.
  */
-export function assertUsableKey(spki: SubjectPublicKeyInfo, what: string): void {
-  const known = TEST_KEYS[pinOf(spki.der)];
+export function assertUsableKey(spki: SubjectPublicKeyInfo, what: string, pin: Pin = pinOf(spki.der)): void {
+  const known = TEST_KEYS[pin];
   if (known !== undefined) {
     throw new JoineryError('ERR_KEY_KNOWN', `${what}: expected a key that only its owner has, found ${known} of RFC 9500`, {
       hint: 'make a new key: joinery cert request does',

@@ -4,7 +4,7 @@
  * serial numbers, key identifiers, critical nameConstraints, dNSName syntax, strong keys; the anchor is a certificate and is judged too.
  */
 import { equalBytes } from '../encoding.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { type Certificate, isSignedBy } from './certificate.ts';
 import type { RevocationList } from './crl.ts';

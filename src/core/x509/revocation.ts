@@ -1,6 +1,6 @@
 /** Whether certificates of a path are revoked (RFC 5280 section 6.3), by complete lists of their issuers. */
 import { equalBytes } from '../encoding.ts';
-import type { VerifySignature } from '../ports.ts';
+import type { VerifySignature } from '../key-ports.ts';
 import { formatInstant, type Instant } from '../time.ts';
 import { type Certificate, isSignedBy } from './certificate.ts';
 import type { RevocationList } from './crl.ts';

@@ -1,7 +1,8 @@
 /** From a profile to what is signed: every certificate of joinery is described here, nothing is left to a library's default. */
 import { concat } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { KeyType, Random } from '../ports.ts';
+import type { KeyType } from '../key-ports.ts';
+import type { Random } from '../ports.ts';
 import { formatInstant, type Instant, plus } from '../time.ts';
 import { parseSpki } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';

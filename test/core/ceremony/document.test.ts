@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { certificateTemplate, fixedSerial, signerType } from '../../../src/core/ceremony/build.ts';
@@ -46,7 +47,9 @@ describe('parseCeremony', () => {
   it('reads every kind of step', () => {
     const { steps } = parseCeremony(file(root, sub, { ...root, name: 'other' }, { ...cross, issuer: 'other' }, crl), 'f');
     expect(steps.map(({ kind }) => kind)).toEqual(['root', 'intermediate', 'root', 'cross', 'crl']);
-    expect(ceremonySchema['type']).toBe('object');
+    const published = readFileSync(new URL('../../../docs/schema/ceremony-1.json', import.meta.url), 'utf8');
+    expect(JSON.parse(published)).toEqual(ceremonySchema());
+    expect(ceremonySchema()).toMatchObject({ type: 'object', title: expect.stringContaining('ceremony') as string });
   });
 
   it.each([

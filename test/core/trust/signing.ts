@@ -2,7 +2,7 @@ import { generatePrivateKey, signingKey, verifySignature } from '../../../src/ad
 import { canonicalBytes, type JsonObject } from '../../../src/core/canonical-json.ts';
 import { toBase64Url } from '../../../src/core/encoding.ts';
 import { joseAlgorithmOf, jwkThumbprint, publicJwk } from '../../../src/core/jwk.ts';
-import type { KeyType, SigningKey } from '../../../src/core/ports.ts';
+import type { KeyType, SigningKey } from '../../../src/core/key-ports.ts';
 import { instant, parseInstant } from '../../../src/core/time.ts';
 import { activationStatement } from '../../../src/core/trust/activation.ts';
 import type { TrustVersion } from '../../../src/core/trust/chain.ts';

@@ -8,7 +8,7 @@ import { certificateReadBack } from '../../../src/adapters/certificate-read-back
 import { systemRandom } from '../../../src/adapters/random.ts';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { toHex, toPem } from '../../../src/core/encoding.ts';
-import type { KeyType, SigningKey } from '../../../src/core/ports.ts';
+import type { KeyType, SigningKey } from '../../../src/core/key-ports.ts';
 import { type Instant, instant } from '../../../src/core/time.ts';
 import { parseSpki } from '../../../src/core/x509/algorithms.ts';
 import { isSignedBy, parseCertificate } from '../../../src/core/x509/certificate.ts';

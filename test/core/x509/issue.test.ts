@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { certificateReadBack } from '../../../src/adapters/certificate-read-back.ts';
-import type { CertificateReading, KeyType } from '../../../src/core/ports.ts';
+import type { CertificateReading, KeyType } from '../../../src/core/key-ports.ts';
 import { type Instant } from '../../../src/core/time.ts';
 import { coversHost, isCertificateDnsName, isWildcardName } from '../../../src/core/x509/host-names.ts';
 import { issueCertificate } from '../../../src/core/x509/issue.ts';

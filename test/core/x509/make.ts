@@ -1,6 +1,6 @@
 /** Certificates of any shape, right or wrong, for tests of the readers and of path validation. */
 import { generatePrivateKey, signingKey } from '../../../src/adapters/signatures.ts';
-import type { KeyType, SigningKey } from '../../../src/core/ports.ts';
+import type { KeyType, SigningKey } from '../../../src/core/key-ports.ts';
 import { type Instant, parseInstant } from '../../../src/core/time.ts';
 import { type Certificate, parseCertificate } from '../../../src/core/x509/certificate.ts';
 import { contextTag, TAG } from '../../../src/core/x509/der.ts';

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { isJoineryError } from '../../../src/core/errors.ts';
-import type { SigningKey } from '../../../src/core/ports.ts';
+import type { SigningKey } from '../../../src/core/key-ports.ts';
 import { MAX_CRL_OCTETS, parseRevocationList, type RevocationList } from '../../../src/core/x509/crl.ts';
 import { TAG } from '../../../src/core/x509/der.ts';
 import { bitString, integer, oid, sequence, tagged, text, time, tlv } from '../../../src/core/x509/der-writer.ts';
