@@ -51,6 +51,9 @@ export async function changeCluster<T extends Changed>(
     return { ...changed, answers: await sealAnswers(staged, world, record) };
   });
   await writeAnswers(world, result.answers, plan.out);
+  const { certificate: old } = stored.record;
+  // Whoever reads the realm's files later should not find keys that members may still accept.
+  if (old.serial !== result.record.certificate.serial) await realm.vault.discard(old.key);
   return result;
 }
 

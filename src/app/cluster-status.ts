@@ -3,6 +3,7 @@ import { behind, NEXT_STEP } from '../core/cluster/phases.ts';
 import type { ClusterRecord } from '../core/cluster/record.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import { type CertificateAuthority, readCa } from './ca-records.ts';
+import { certificateKey, parseCertificateRecord } from './certificate-records.ts';
 import { readClusters } from './cluster-records.ts';
 import type { Realm } from './realm.ts';
 
@@ -24,9 +25,18 @@ export async function clusterStatus(realm: Pick<Realm, 'store' | 'clock'>, clust
 async function statusOf(realm: Pick<Realm, 'store' | 'clock'>, record: ClusterRecord): Promise<ClusterStatus> {
   const authorities = await Promise.all(record.authorities.map((ca) => readCa(realm, ca, `authority of cluster ${record.name}`)));
   const late = behind(record);
-  return { record, authorities, behind: late, notes: notesOf(record, late, authorities, realm.clock.now()) };
+  const key = certificateKey(record.certificate.serial);
+  const issued = await realm.store.get(key);
+  const revoked = issued !== undefined && parseCertificateRecord(key, issued.value).revoked !== undefined;
+  return {
+    record,
+    authorities,
+    behind: late,
+    notes: [...(revoked ? [REVOKED] : []), ...notesOf(record, late, authorities, realm.clock.now())],
+  };
 }
 
+const REVOKED = 'the shared certificate is revoked: joinery cluster rotate-cert replaces it';
 const SOON = 30 * 86400;
 
 function notesOf(record: ClusterRecord, late: readonly string[], authorities: readonly CertificateAuthority[], now: Instant): string[] {

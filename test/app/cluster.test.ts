@@ -11,6 +11,7 @@ import { initCluster } from '../../src/app/init-cluster.ts';
 import { issueCrl } from '../../src/app/issue-crl.ts';
 import { previewClusterCa, rotateClusterCa } from '../../src/app/rotate-cluster-ca.ts';
 import { endClusterOverlap, rotateClusterCert } from '../../src/app/rotate-cluster-cert.ts';
+import { revokeCertificate } from '../../src/app/revoke-certificate.ts';
 import { rotateClusterToken } from '../../src/app/rotate-cluster-token.ts';
 import { unsealAnswer } from '../../src/app/unseal-answer.ts';
 import { verifyGrant } from '../../src/app/verify-grant.ts';
@@ -165,6 +166,8 @@ describe('answers', () => {
     const next = made.place();
     const { certificate } = await unsealAnswer(member, { answer: jweOf(second, 'node-1'), key: one.key, held, out: next });
     expect(certificate.serialNumber).toBe(record.certificate.serial);
+    // One authority and one shared key: the old key is no longer in the realm.
+    expect(realm.vault.keys.size).toBe(2);
     // The old one still stands.
     expect(verifies(made, readFileSync(join(held, 'cluster.crt'), 'utf8'), readFileSync(join(next, 'ca.pem'), 'utf8'))).toBe(true);
     await expect(unsealAnswer(member, { answer: jweOf(first, 'node-1'), key: one.key, held: next, out: made.place() })).rejects.toEqual(
@@ -246,6 +249,17 @@ describe('overlap', () => {
     expect([...parseRevocationList(crl.der).revoked.keys()]).toEqual(revoked);
     await rotateClusterCert(realm, world, {});
     expect((await endClusterOverlap(realm, { force: true })).revoked).toHaveLength(1);
+  });
+});
+
+describe('clusterStatus', () => {
+  it('tells a shared certificate that somebody revoked, and a record that is gone', async () => {
+    const { realm } = await clusterRealm();
+    const { record } = await initCluster(realm, { name: 'prod', names: [] });
+    await revokeCertificate(realm, { serial: record.certificate.serial });
+    expect((await clusterStatus(realm))[0]?.notes).toEqual([expect.stringContaining('is revoked') as string]);
+    await realm.store.commit({ checks: [], writes: [{ key: `cert/${record.certificate.serial}`, delete: true }], audit: [] });
+    expect((await clusterStatus(realm))[0]?.notes).toEqual([]);
   });
 });
 
