@@ -12,7 +12,7 @@ import { fingerprintsOf } from '../../core/x509/fingerprints.ts';
 import { generalNameText } from '../../core/x509/general-names.ts';
 import { keyText } from '../../core/x509/known-keys.ts';
 import { PKCS12_OID } from '../../core/x509/pkcs12-outline.ts';
-import { extensionText, purposeText, type RequestComparison } from '../../core/x509/sign-request.ts';
+import { oidText, type RequestComparison } from '../../core/x509/sign-request.ts';
 import { fields, table } from './text.ts';
 
 function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltName, list }: Extensions): JsonObject {
@@ -21,8 +21,8 @@ function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltNa
     ca: basicConstraints?.cA ?? false,
     path_len: basicConstraints?.pathLenConstraint ?? null,
     key_usage: [...(keyUsage ?? [])],
-    ext_key_usage: (extKeyUsage ?? []).map(purposeText),
-    extensions: list.map(({ oid, critical }) => ({ oid, name: extensionText(oid), critical })),
+    ext_key_usage: (extKeyUsage ?? []).map(oidText),
+    extensions: list.map(({ oid, critical }) => ({ oid, name: oidText(oid), critical })),
   };
 }
 
@@ -94,7 +94,7 @@ export function documentData(document: X509Document): JsonObject {
       return {
         kind: document.kind,
         version,
-        mac: macAlgorithm === undefined ? null : { algorithm: purposeText(macAlgorithm), iterations: macIterations as number },
+        mac: macAlgorithm === undefined ? null : { algorithm: oidText(macAlgorithm), iterations: macIterations as number },
         bags: bags.map((bag) => BAG_NAMES[bag] ?? bag),
         encrypted_parts: encryptedParts,
       };

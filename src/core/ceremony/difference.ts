@@ -4,7 +4,7 @@ import { formatInstant } from '../time.ts';
 import { contextTag, type DerValue, enterDer, TAG } from '../x509/der.ts';
 import { oidOf, timeOf } from '../x509/der-values.ts';
 import { parseName } from '../x509/names.ts';
-import { extensionText } from '../x509/sign-request.ts';
+import { oidText } from '../x509/sign-request.ts';
 
 const CERTIFICATE = ['version', 'serialNumber', 'signature', 'issuer', 'validity', 'subject', 'subjectPublicKeyInfo', 'extensions'];
 const LIST = ['version', 'signature', 'issuer', 'thisUpdate', 'nextUpdate', 'revokedCertificates', 'crlExtensions'];
@@ -68,7 +68,7 @@ function extensionsOf({ bytes, tag }: DerValue): { name: string; hex: string }[]
     .all((reader) => {
       const value = reader.next(TAG.sequence, 'extension');
       return {
-        name: extensionText(oidOf(reader.inside(value, 'extension').next(TAG.oid, 'extnID'), 'extension')),
+        name: oidText(oidOf(reader.inside(value, 'extension').next(TAG.oid, 'extnID'), 'extension')),
         hex: toHex(value.content),
       };
     });

@@ -13,8 +13,6 @@ export type GeneralName =
   /** x400Address or ediPartyName: kept, never read. */
   | { readonly kind: 'x400' | 'edi'; readonly der: Uint8Array };
 
-export type GeneralNameKind = GeneralName['kind'];
-
 /** Reads the next GeneralName. @throws ERR_DER_MALFORMED */
 export function readGeneralName(reader: DerReader, what: string): GeneralName {
   const value = reader.any('generalName');

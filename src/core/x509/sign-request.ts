@@ -95,12 +95,12 @@ function extensionRows(csr: CertificationRequest, { profile }: Granted): Request
   const asked: Readonly<Record<string, string | undefined>> = {
     basicConstraints: basicConstraints && `CA:${basicConstraints.cA ? 'TRUE' : 'FALSE'}`,
     keyUsage: keyUsage && [...keyUsage].join(', '),
-    extKeyUsage: extKeyUsage?.map(purposeText).join(', '),
+    extKeyUsage: extKeyUsage?.map(oidText).join(', '),
   };
   const granted: Readonly<Record<string, string>> = {
     basicConstraints: 'CA:FALSE',
     keyUsage: profile.usage.keyUsage.join(', '),
-    extKeyUsage: profile.usage.extKeyUsage.map(purposeText).join(', '),
+    extKeyUsage: profile.usage.extKeyUsage.map(oidText).join(', '),
   };
   const fixed = Object.values(SHOWN).map((item) => ({
     item,
@@ -109,7 +109,7 @@ function extensionRows(csr: CertificationRequest, { profile }: Granted): Request
     rule,
   }));
   const others = list.filter(({ oid }) => SHOWN[oid] === undefined && oid !== OID.subjectAltName);
-  return [...fixed, ...others.map(({ oid }) => ({ item: 'extension', asked: extensionText(oid), rule: 'never from a request' }))];
+  return [...fixed, ...others.map(({ oid }) => ({ item: 'extension', asked: oidText(oid), rule: 'never from a request' }))];
 }
 
 function attributeRows(csr: CertificationRequest): RequestComparison[] {
@@ -118,10 +118,7 @@ function attributeRows(csr: CertificationRequest): RequestComparison[] {
 
 const NAMES_OF_OIDS: ReadonlyMap<string, string> = new Map(Object.entries(OID).map(([name, oid]) => [oid, name]));
 
-/** Name of a key purpose, or its object identifier. */
-export function purposeText(oid: string): string {
+/** Name of a key purpose, an extension or another known object, or its object identifier. */
+export function oidText(oid: string): string {
   return NAMES_OF_OIDS.get(oid) ?? oid;
 }
-
-/** Name of an extension, or its object identifier. */
-export const extensionText = purposeText;

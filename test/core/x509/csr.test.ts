@@ -14,7 +14,7 @@ import { assertUsableKey, keyText } from '../../../src/core/x509/known-keys.ts';
 import { parseNameText, writeName } from '../../../src/core/x509/name-text.ts';
 import { OID } from '../../../src/core/x509/oids.ts';
 import { PROFILES } from '../../../src/core/x509/profiles.ts';
-import { compareRequest, purposeText, requestedNames } from '../../../src/core/x509/sign-request.ts';
+import { compareRequest, oidText, requestedNames } from '../../../src/core/x509/sign-request.ts';
 import { writeSigned } from '../../../src/core/x509/template.ts';
 import { keyNamed } from './make.ts';
 
@@ -178,7 +178,7 @@ describe('what a request gets', () => {
     const bad = parseCsr(await writeCsr(key, { subject: writeName([]), names: [{ kind: 'dns', value: 'a..b' }] }));
     expect(() => requestedNames(bad, PROFILES.server)).toThrow(expect.objectContaining({ code: 'ERR_CERTIFICATE_NAME' }) as Error);
     expect(requestedNames(parseCsr(await writeCsr(key, { subject: writeName([]), names: [] })), PROFILES.server)).toEqual([]);
-    expect([purposeText(OID.serverAuth), purposeText('1.2.3')]).toEqual(['serverAuth', '1.2.3']);
+    expect([oidText(OID.serverAuth), oidText('1.2.3')]).toEqual(['serverAuth', '1.2.3']);
   });
 });
 

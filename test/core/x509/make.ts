@@ -151,5 +151,3 @@ export const directory = (...attributes: Parameters<typeof writeName>[0]): Uint8
 /** A Name of one attribute in a given string type. */
 export const nameOf = (tag: number, value: Uint8Array, type = '2.5.4.3'): Uint8Array =>
   sequence(setOf(sequence(oid(type), tlv(tag, value))));
-
-export { TAG };
