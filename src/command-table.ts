@@ -56,6 +56,7 @@ export const COMMANDS: CommandTable = {
   'realm:keychain:store': () => import('./commands/realm/keychain/store.ts'),
   'realm:restore': () => import('./commands/realm/restore.ts'),
   'realm:upgrade': () => import('./commands/realm/upgrade.ts'),
+  'token:check-server': () => import('./commands/token/check-server.ts'),
   'token:explain': () => import('./commands/token/explain.ts'),
   'token:gc': () => import('./commands/token/gc.ts'),
   'token:keys:create': () => import('./commands/token/keys/create.ts'),
