@@ -103,7 +103,7 @@ export async function privateKeyFile(
   path: string,
   passphraseFile: string | undefined,
 ): Promise<PortableKey> {
-  const pem = decodeUtf8(await files.read(path, MAX_KEY_BYTES), path);
+  const pem = decodeUtf8(await readInput(files, path, MAX_KEY_BYTES), nameOfInput(path));
   return keys.open(pem, path, () => {
     if (passphraseFile !== undefined) return secretFile(files, '--key-passphrase-file', passphraseFile);
     throw new JoineryError('ERR_USAGE', `${path}: expected --key-passphrase-file for an encrypted key, found none`);

@@ -23,6 +23,7 @@ import type { RealmConfig } from '../core/realm/config.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HmacKey } from '../core/token/hmac-key.ts';
 import type { TokenSigner } from '../core/token/signer.ts';
+import { readInput } from './input.ts';
 import { currentIo } from './io.ts';
 import { type PassphraseSource, passphraseSource } from './passphrases.ts';
 import { type PausableProgress, progressOn } from './render/progress.ts';
@@ -79,7 +80,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
   const passphrases = passphraseSource({
     files: { offline: flags['passphrase-file'], online: flags['online-passphrase-file'] },
     env: io.env,
-    read: (path, maxBytes) => systemFiles.read(path, maxBytes),
+    read: (path, maxBytes) => readInput(systemFiles, path, maxBytes),
     prompter,
     keychain: flags.keychain === true ? (custody) => fromKeychain(store, custody) : undefined,
     warn,

@@ -3,6 +3,7 @@ import { JoineryError } from '../core/errors.ts';
 import type { Custody } from '../core/key-ports.ts';
 import type { Files, Prompter } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
+import { nameOfInput, readInput } from './input.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
 
 const MAX_PASSPHRASE_BYTES = 4096;
@@ -85,14 +86,15 @@ export function otherPassphrase(
   options: { readonly file: string | undefined; readonly flag: string; readonly question: string; readonly confirm: boolean },
 ): Promise<Secret> {
   const { file, flag, question, confirm } = options;
-  if (file !== undefined) return passphraseFile(file, world.files.read);
+  if (file !== undefined) return passphraseFile(file, (path, maxBytes) => readInput(world.files, path, maxBytes));
   return world.prompter.passphrase(question, { confirm, instead: `name a file with ${flag}` });
 }
 
-/** The first line of a file. */
+/** The first line of a file, or of stdin (`-`). */
 async function passphraseFile(path: string, read: Files['read']): Promise<Secret> {
-  const text = decodeUtf8(await read(path, MAX_PASSPHRASE_BYTES), path);
+  const what = nameOfInput(path);
+  const text = decodeUtf8(await read(path, MAX_PASSPHRASE_BYTES), what);
   const line = text.split(/\r?\n/, 1)[0] as string;
-  if (line === '') throw new JoineryError('ERR_USAGE', `${path}: expected a passphrase in the first line, found none`);
+  if (line === '') throw new JoineryError('ERR_USAGE', `${what}: expected a passphrase in the first line, found none`);
   return new Secret(line);
 }

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { verifyAudit } from '../../app/verify-audit.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { realmFlags } from '../../cli/flags.ts';
+import { nameOfInput, readInput } from '../../cli/input.ts';
 import { fields } from '../../cli/render/text.ts';
 import { decodeUtf8 } from '../../core/encoding.ts';
 import type { Files } from '../../core/ports.ts';
@@ -50,5 +51,5 @@ export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
 }
 
 async function readText(files: Files, path: string): Promise<string> {
-  return decodeUtf8(await files.read(path, MAX_FILE), path);
+  return decodeUtf8(await readInput(files, path, MAX_FILE), nameOfInput(path));
 }
