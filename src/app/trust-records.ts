@@ -112,7 +112,7 @@ export async function readVersion<P extends Purpose>(realm: Realm, purpose: P, v
   const key = versionKey(purpose, version);
   const { value, check } = await find(realm, key, versionRecord);
   if (value === undefined) {
-    throw new JoineryError('ERR_TRUST_NOT_FOUND', `--version: expected a published version of ${purpose}, found ${version}`, {
+    throw new JoineryError('ERR_TRUST_NOT_FOUND', `${purpose}: expected a published version, found none with number ${version}`, {
       hint: `joinery trust list --purpose ${purpose} shows them`,
     });
   }

@@ -90,7 +90,13 @@ function optionsOf(message: string): string {
 function plainReasons(message: string): string {
   const lines = message.split('\n').slice(1);
   const reasons = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('See more help'));
-  return reasons
-    .map((line) => line.replace(/--([a-z-]+)=\S+/g, '--$1').replace(/^Missing required flag (.*)$/, 'expected --$1, found none'))
-    .join('; ');
+  return reasons.map((line) => plainReason(line.replace(/--([a-z-]+)=\S+/g, '--$1'))).join('; ');
+}
+
+/** oclif's reasons in the words of joinery's own messages. */
+function plainReason(line: string): string {
+  return line
+    .replace(/^Missing required flag (.*)$/, 'expected --$1, found none')
+    .replace(/^All of the following must be provided when using (--[a-z-]+): (.*)$/, '$1: expected $2 with it, found none')
+    .replace(/^(--[a-z-]+) cannot also be provided when using (--[a-z-]+)$/, '$1: expected it without $2, found both');
 }

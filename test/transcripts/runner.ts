@@ -1,5 +1,5 @@
 /**
- * Runs stories: commands in a shell, with the built joinery on the PATH, in a directory of their own, held against what they print.
+ * Runs stories: commands in a shell, with the built joinery and its Node.js on the PATH, in a directory of their own, held against what they print.
  *
  *   $ command          run in bash, in the story's directory; variables that it exports stay for the commands after it
  *   text               expected on stdout, line by line
@@ -10,7 +10,7 @@
  * In an expected line `<anything>` stands for any characters; a line `...` stands for any lines.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,6 +84,7 @@ export function runStory(steps: readonly Step[], toTheEnd = false): StepResult[]
   const bin = join(directory, '.bin');
   mkdirSync(bin);
   writeFileSync(join(bin, 'env'), '');
+  symlinkSync(process.execPath, join(bin, 'node'));
   writeFileSync(join(bin, 'joinery'), `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'bin/run.js')}" "$@"\n`, { mode: 0o755 });
   const env = { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: directory, JOINERY_ACTOR: 'ops', TZ: 'UTC', LANG: 'C.UTF-8' };
   const results: StepResult[] = [];

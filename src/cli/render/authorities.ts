@@ -56,7 +56,10 @@ export function authorityText(ca: Omit<CertificateAuthority, 'check'>): string {
   });
 }
 
+const NONE = 'no certificate authority yet; joinery ca create NAME makes one';
+
 export function authorityTable(cas: readonly CertificateAuthority[], now: Instant): string {
+  if (cas.length === 0) return NONE;
   const rows = cas.map((ca) => {
     const { record } = ca;
     return [record.name, record.parent ?? '(root)', record.key?.type ?? '-', record.key?.custody ?? '-', stateOf(ca, now)];
@@ -66,6 +69,7 @@ export function authorityTable(cas: readonly CertificateAuthority[], now: Instan
 
 /** A picture of the hierarchy. */
 export function authorityTree(roots: readonly CaNode[], now: Instant): string {
+  if (roots.length === 0) return NONE;
   return roots.flatMap((root) => [line(root.ca, now), ...branches(root.children, '', now)]).join('\n');
 }
 

@@ -12,7 +12,8 @@ import { fingerprintsOf } from '../../core/x509/fingerprints.ts';
 import { generalNameText } from '../../core/x509/general-names.ts';
 import { keyText } from '../../core/x509/known-keys.ts';
 import { PKCS12_OID } from '../../core/x509/pkcs12-outline.ts';
-import { oidText, type RequestComparison } from '../../core/x509/sign-request.ts';
+import { oidText } from '../../core/x509/oids.ts';
+import type { RequestComparison } from '../../core/x509/sign-request.ts';
 import { fields, table } from './text.ts';
 
 function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltName, list }: Extensions): JsonObject {

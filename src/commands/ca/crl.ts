@@ -42,11 +42,28 @@ export default class CaCrl extends BaseCommand<typeof CaCrl> {
     const pem = toPem('X509 CRL', list.der);
     if (out !== undefined && out !== '-') {
       await realm.files.replace(out, format === 'pem' ? utf8(pem) : list.der, 0o644);
-      const { this_update, next_update, ...rest } = data;
-      return { data: { ...data, out }, text: fields({ ...rest, 'this update': this_update, 'next update': next_update, out }) };
+      return { data: { ...data, out }, text: `${summary(data)}\nwrote ${out}` };
     }
     if (format === 'pem') return { data: { ...data, pem }, text: pem.trimEnd() };
     if (!this.flags.json) await write(currentIo().stdout, list.der);
     return { data, text: '' };
   }
+}
+
+function summary(list: {
+  name: string;
+  crl_number: number;
+  entries: number;
+  this_update: string;
+  next_update: string;
+  file: string;
+}): string {
+  return fields({
+    authority: list.name,
+    'CRL number': list.crl_number,
+    entries: list.entries,
+    'this update': list.this_update,
+    'next update': list.next_update,
+    file: list.file,
+  });
 }

@@ -3,6 +3,7 @@ import { backupAge, restoreRealm } from '../../app/restore-realm.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { positional, realmFlags } from '../../cli/flags.ts';
 import { fields } from '../../cli/render/text.ts';
+import { JoineryError } from '../../core/errors.ts';
 import { formatDuration, formatInstant } from '../../core/time.ts';
 
 export default class RealmRestore extends BaseCommand<typeof RealmRestore> {
@@ -23,7 +24,7 @@ export default class RealmRestore extends BaseCommand<typeof RealmRestore> {
     const { to } = this.flags;
     const { world, progress } = this.context;
     const engine = await this.context.storeEngine();
-    const config = await this.context.configIn(backup);
+    const config = await this.context.configIn(backup).catch((error: unknown) => noBackup(error, backup));
     const result = await progress.step('restoring the realm', () => restoreRealm(world, engine, { backup, to, config }));
     const age = backupAge(result, world.clock.now());
     this.warning(`what happened in the ${formatDuration(age)} since the backup is not in the realm; repeat revocations of that time`);
@@ -33,4 +34,13 @@ export default class RealmRestore extends BaseCommand<typeof RealmRestore> {
       text: fields({ realm: to, id: result.realmId, 'backup of': result.backupCreatedAt, 'tokens refused before': notBefore }),
     };
   }
+}
+
+/** Nobody who restores wants to create a realm: the hint for a realm that is not there would mislead. */
+function noBackup(error: unknown, backup: string): never {
+  if (!(error instanceof JoineryError) || error.code !== 'ERR_REALM_NOT_FOUND') throw error;
+  throw new JoineryError('ERR_REALM_NOT_FOUND', `expected a backup in ${backup}, found no joinery.yaml`, {
+    hint: 'name the directory that joinery realm backup --out made',
+    cause: error,
+  });
 }

@@ -4,7 +4,7 @@ import { formatInstant } from '../time.ts';
 import { contextTag, type DerValue, enterDer, TAG } from '../x509/der.ts';
 import { oidOf, timeOf } from '../x509/der-values.ts';
 import { parseName } from '../x509/names.ts';
-import { oidText } from '../x509/sign-request.ts';
+import { oidText } from '../x509/oids.ts';
 
 const CERTIFICATE = ['version', 'serialNumber', 'signature', 'issuer', 'validity', 'subject', 'subjectPublicKeyInfo', 'extensions'];
 const LIST = ['version', 'signature', 'issuer', 'thisUpdate', 'nextUpdate', 'revokedCertificates', 'crlExtensions'];

@@ -61,3 +61,10 @@ export const OID = {
   hmacWithSHA256: '1.2.840.113549.2.9',
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
 } as const;
+
+const NAMES_OF_OIDS: ReadonlyMap<string, string> = new Map(Object.entries(OID).map(([name, oid]) => [oid, name]));
+
+/** Name of a key purpose, an extension or another known object, or its object identifier. */
+export function oidText(oid: string): string {
+  return NAMES_OF_OIDS.get(oid) ?? oid;
+}

@@ -2,7 +2,7 @@
 import type { Certificate } from './certificate.ts';
 import { hasIdentity, type ReferenceIdentity } from './identity.ts';
 import { MAX_COMPARISONS, nameViolation } from './name-constraints.ts';
-import { OID } from './oids.ts';
+import { OID, oidText } from './oids.ts';
 import { type Finding, type Role, type RuleContext, ruleViolation } from './path-rules.ts';
 import { policiesHold, type PolicyInputs } from './policy-graph.ts';
 
@@ -64,7 +64,7 @@ function purposes(path: readonly Certificate[], { purpose, profile }: PathDemand
     const strict = profile === 'web' && index === 0;
     const any = !strict && (extKeyUsage === undefined || extKeyUsage.includes(OID.anyExtendedKeyUsage));
     if (!any && extKeyUsage?.includes(purpose) !== true)
-      return { fault: 'purpose', reason: `expected key purpose ${purpose}, found others`, certificate };
+      return { fault: 'purpose', reason: `expected key purpose ${oidText(purpose)}, found others`, certificate };
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import type { CertificationRequest } from './csr.ts';
 import type { AlternativeName } from './extension-writer.ts';
 import { type GeneralName, generalNameText } from './general-names.ts';
 import { parseAlternativeName } from './alternative-names.ts';
-import { OID } from './oids.ts';
+import { OID, oidText } from './oids.ts';
 import { type CertificateProfile, equalAlternativeNames } from './profiles.ts';
 
 export interface RequestComparison {
@@ -114,11 +114,4 @@ function extensionRows(csr: CertificationRequest, { profile }: Granted): Request
 
 function attributeRows(csr: CertificationRequest): RequestComparison[] {
   return csr.otherAttributes.map((oid) => ({ item: 'attribute', asked: oid, rule: 'attributes of a request are not read' }));
-}
-
-const NAMES_OF_OIDS: ReadonlyMap<string, string> = new Map(Object.entries(OID).map(([name, oid]) => [oid, name]));
-
-/** Name of a key purpose, an extension or another known object, or its object identifier. */
-export function oidText(oid: string): string {
-  return NAMES_OF_OIDS.get(oid) ?? oid;
 }

@@ -12,9 +12,9 @@ import { integer, octetString, oid, sequence, setOf, tlv, TRUE } from '../../../
 import { basicConstraints, extKeyUsage, keyUsage, subjectAltName, writeExtension } from '../../../src/core/x509/extension-writer.ts';
 import { assertUsableKey, keyText } from '../../../src/core/x509/known-keys.ts';
 import { parseNameText, writeName } from '../../../src/core/x509/name-text.ts';
-import { OID } from '../../../src/core/x509/oids.ts';
+import { OID, oidText } from '../../../src/core/x509/oids.ts';
 import { PROFILES } from '../../../src/core/x509/profiles.ts';
-import { compareRequest, oidText, requestedNames } from '../../../src/core/x509/sign-request.ts';
+import { compareRequest, requestedNames } from '../../../src/core/x509/sign-request.ts';
 import { writeSigned } from '../../../src/core/x509/template.ts';
 import { keyNamed } from './make.ts';
 
