@@ -70,7 +70,7 @@ export interface LeafIssuerOptions {
 }
 
 /**
- * Opens the key of an authority. The first leaf of each profile takes the readable way with a second reading by other code, and must be
+ * Opens the key of an authority. The first leaf of each profile and kind of key takes the readable way with a second reading by other code, and must be
  * byte for byte what the fast writer makes; the others take the fast way.
  * @throws ERR_CA_NOT_FOUND, ERR_KEY_*
  */
@@ -110,7 +110,7 @@ interface Opened {
   readonly random: Random;
   /** A signature of a throw-away key, in whose place the real one comes: the lint reads everything but the signature. */
   readonly placeholder: Uint8Array;
-  /** By profile: those of which one certificate was issued. */
+  /** By profile and kind of key: those of which one certificate was issued. */
   readonly writers: Map<string, LeafWriter>;
 }
 
@@ -119,12 +119,13 @@ type Plan = Pick<IssuedLeaf, 'names' | 'subject' | 'validity'>;
 async function signPlanned(opened: Opened, order: LeafOrder, plan: Plan & { readonly serialNumber: Uint8Array }): Promise<Uint8Array> {
   const { ca, key, writers, lintEach, placeholder } = opened;
   const { notBefore, notAfter } = plan.validity;
-  const known = writers.get(order.profile.name);
+  const kind = `${order.profile.name}/${order.publicKey.key.kind}`;
+  const known = writers.get(kind);
   const writer = known ?? leafWriter(ca.certificate, key.type, order.profile.usage);
   const tbs = writer({ ...plan, notBefore, notAfter, publicKey: order.publicKey });
   if (known === undefined) {
     const der = await signReadable(opened, order, plan, tbs);
-    writers.set(order.profile.name, writer);
+    writers.set(kind, writer);
     return der;
   }
   if (lintEach) assertLinted(parseCertificate(writeSigned(tbs, key.type, placeholder), 'new certificate'), ca.certificate);

@@ -12,16 +12,14 @@ import { createCa } from '../../src/app/create-ca.ts';
 import { type IssuedHost, issueCertificates } from '../../src/app/issue-certificates.ts';
 import type { KeyType } from '../../src/core/key-ports.ts';
 import type { ProfileName } from '../../src/core/x509/profiles.ts';
+import type { Host } from '../../src/core/x509/hosts.ts';
 import { caRealm } from '../app/ca-realm.ts';
 
 const KEYS: readonly KeyType[] = ['p256', 'p384', 'ed25519', 'rsa3072'];
 const PROFILES: readonly ProfileName[] = ['server', 'client', 'peer', 'node', 'cluster'];
 const rows: string[][] = [['KEY', 'PROFILE', 'OPENSSL', 'GNUTLS', 'NODE', 'NSS', 'JAVA']];
-/**
- * NSS 3.87 has no Ed25519 in certificates, and wants keyEncipherment in the certificate of an RSA server, which TLS 1.3 and every
- * cipher suite of joinery have no use for.
- */
-const KNOWN_GAPS: ReadonlySet<string> = new Set(['ed25519/NSS', 'rsa3072/NSS']);
+/** NSS 3.87 has no Ed25519 in certificates. */
+const KNOWN_GAPS: ReadonlySet<string> = new Set(['ed25519/NSS']);
 
 function runs(what: string, command: string, argv: readonly string[], good: RegExp, env: NodeJS.ProcessEnv = process.env): boolean {
   const result = spawnSync(command, argv, { encoding: 'utf8', env });
@@ -31,26 +29,24 @@ function runs(what: string, command: string, argv: readonly string[], good: RegE
 
 const isServer = (profile: ProfileName): boolean => profile !== 'client';
 
-/** A handshake with the certificate on both sides where its profile has both purposes. */
-function nodeTls(root: string, host: IssuedHost, profile: ProfileName, name: string): Promise<boolean> {
-  const [cert, key] = [readFileSync(host.certificateFile), readFileSync(host.keyFile)];
+/** A handshake in which the leaf plays every part that its profile gives it; a certificate of profile server plays the other. */
+function nodeTls(root: string, leaf: IssuedHost, server: IssuedHost, profile: ProfileName, servername: string): Promise<boolean> {
+  const read = (host: IssuedHost) => ({ cert: readFileSync(host.certificateFile), key: readFileSync(host.keyFile) });
   const ca = readFileSync(root);
-  if (!isServer(profile)) return Promise.resolve(true);
   const mutual = profile !== 'server';
+  const asServer = { ...read(isServer(profile) ? leaf : server), ca, requestCert: mutual, rejectUnauthorized: mutual };
   return new Promise((resolve) => {
-    const server = createServer(
-      { cert, key, ca, requestCert: mutual, rejectUnauthorized: mutual, minVersion: 'TLSv1.3' },
-      (socket: TLSSocket) => {
-        socket.end('hello');
-      },
-    );
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
+    // Only who has judged the client's certificate says hello.
+    const listener = createServer({ ...asServer, minVersion: 'TLSv1.3' }, (socket: TLSSocket) => {
+      socket.end('hello');
+    });
+    listener.listen(0, '127.0.0.1', () => {
+      const { port } = listener.address() as { port: number };
       const done = (ok: boolean) => {
-        server.close();
+        listener.close();
         resolve(ok);
       };
-      const client = connect({ port, host: '127.0.0.1', servername: name, ca, ...(mutual && { cert, key }) });
+      const client = connect({ port, host: '127.0.0.1', servername, ca, ...(mutual && read(leaf)) });
       client.on('data', () => done(client.authorized));
       client.on('error', () => done(false));
     });
@@ -69,9 +65,11 @@ async function judge(keyType: KeyType, profile: ProfileName): Promise<string[]> 
     profile === 'node'
       ? [{ kind: 'uri', value: `spiffe://${realm.config.trust_domain}/n1` } as const, { kind: 'dns', value: 'host.lab.example' } as const]
       : [];
-  const hosts = [{ name: 'leaf', names: [...uri, ...dns, ...email] }];
-  const { issued } = await issueCertificates(realm, portableKeys, { ca: 'issuing', profile, hosts, keyType, directory, strict: false });
-  const host = issued[0] as IssuedHost;
+  const issue = async (as: ProfileName, hosts: readonly Host[]) =>
+    (await issueCertificates(realm, portableKeys, { ca: 'issuing', profile: as, hosts, keyType, directory, strict: false }))
+      .issued[0] as IssuedHost;
+  const host = await issue(profile, [{ name: 'leaf', names: [...uri, ...dns, ...email] }]);
+  const server = isServer(profile) ? host : await issue('server', [{ name: 'other', names: [{ kind: 'dns', value: 'host.lab.example' }] }]);
   const [root, issuing] = [`${directory}/ca/root.crt`, `${directory}/ca/issuing.crt`];
   writeFileSync(`${directory}/all.pem`, readFileSync(host.certificateFile, 'utf8') + readFileSync(root, 'utf8'));
   const purpose = isServer(profile) ? 'sslserver' : 'sslclient';
@@ -128,7 +126,7 @@ async function judge(keyType: KeyType, profile: ProfileName): Promise<string[]> 
       ['--verify', '--load-ca-certificate', root, '--infile', `${directory}/all.pem`],
       /Verified\. The certificate is trusted/,
     ),
-    await nodeTls(root, host, profile, name),
+    await nodeTls(root, host, server, profile, name),
     valid,
     java,
   ];

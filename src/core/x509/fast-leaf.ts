@@ -33,7 +33,7 @@ export function leafWriter(issuer: Certificate, signer: KeyType, profile: LeafPr
   const validity = validityWriter();
   return ({ serialNumber, notBefore, notAfter, subject, publicKey, names }) => {
     const extensions = [
-      firstExtensions,
+      publicKey.key.kind === 'rsa' ? firstExtensions.rsa : firstExtensions.other,
       ...subjectAltNameParts(names, isEmptyName(subject)),
       SUBJECT_KEY_IDENTIFIER,
       keyIdentifierOf(publicKey),

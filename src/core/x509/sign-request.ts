@@ -5,6 +5,7 @@ import { type GeneralName, generalNameText } from './general-names.ts';
 import { parseAlternativeName } from './alternative-names.ts';
 import { OID, oidText } from './oids.ts';
 import { type CertificateProfile, equalAlternativeNames } from './profiles.ts';
+import { leafKeyUsage } from './template.ts';
 
 export interface RequestComparison {
   /** `subject`, `subjectAltName`, `keyUsage`, ... */
@@ -99,7 +100,7 @@ function extensionRows(csr: CertificationRequest, { profile }: Granted): Request
   };
   const granted: Readonly<Record<string, string>> = {
     basicConstraints: 'CA:FALSE',
-    keyUsage: profile.usage.keyUsage.join(', '),
+    keyUsage: leafKeyUsage(profile.usage, csr.publicKey.key.kind).join(', '),
     extKeyUsage: profile.usage.extKeyUsage.map(oidText).join(', '),
   };
   const fixed = Object.values(SHOWN).map((item) => ({

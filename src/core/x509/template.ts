@@ -4,7 +4,7 @@ import { JoineryError } from '../errors.ts';
 import type { KeyType } from '../key-ports.ts';
 import type { Random } from '../ports.ts';
 import { formatInstant, type Instant, plus } from '../time.ts';
-import { parseSpki } from './algorithms.ts';
+import { parseSpki, type PublicKey } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { bitString, integer, NULL, oid, sequence, tagged, time } from './der-writer.ts';
 import {
@@ -133,10 +133,20 @@ export const LEAF_PROFILES = {
   peer: { keyUsage: ['digitalSignature'], extKeyUsage: [OID.serverAuth, OID.clientAuth] },
 } as const satisfies Record<string, LeafProfile>;
 
+/**
+ * The keyUsage of a leaf. An RSA key of a server gets keyEncipherment beside the profile's bits: key transport of TLS 1.2 is what RFC 5246
+ * section 7.4.2 asks it for (RFC 5280 section 4.2.1.3), and NSS takes no RSA server without it. SPIFFE X509-SVID section 4.3 allows it.
+ */
+export function leafKeyUsage(profile: LeafProfile, kind: PublicKey['kind']): readonly KeyUsageName[] {
+  const transports = kind === 'rsa' && profile.extKeyUsage.includes(OID.serverAuth);
+  return transports ? [...profile.keyUsage, 'keyEncipherment'] : profile.keyUsage;
+}
+
 export function leafTemplate(
   request: TemplateRequest & { readonly issuer: Certificate; readonly profile: LeafProfile; readonly names: readonly AlternativeName[] },
 ): CertificateTemplate {
   const { issuer, subject, spki, validity, serialNumber, signer, profile, names } = request;
+  const publicKey = parseSpki(spki);
   return {
     serialNumber,
     signer,
@@ -146,10 +156,10 @@ export function leafTemplate(
     issuer: issuer.subject.der,
     extensions: [
       basicConstraints(false),
-      keyUsage(profile.keyUsage),
+      keyUsage(leafKeyUsage(profile, publicKey.key.kind)),
       extKeyUsage(profile.extKeyUsage),
       ...(names.length === 0 ? [] : [subjectAltName(names, isEmptyName(subject))]),
-      subjectKeyIdentifier(keyIdentifierOf(parseSpki(spki))),
+      subjectKeyIdentifier(keyIdentifierOf(publicKey)),
       authorityKeyIdentifier(issuerKeyIdentifier(issuer)),
     ],
   };
@@ -194,18 +204,21 @@ export function writeTbs(template: CertificateTemplate): Uint8Array {
 export interface ConstantParts {
   readonly version: Uint8Array;
   readonly algorithmAndIssuer: Uint8Array;
-  /** Before subjectAltName. */
-  readonly firstExtensions: Uint8Array;
+  /** Before subjectAltName, of an RSA key and of any other. */
+  readonly firstExtensions: { readonly rsa: Uint8Array; readonly other: Uint8Array };
   /** After subjectKeyIdentifier. */
   readonly lastExtension: Uint8Array;
 }
 
 export function constantParts(issuer: Certificate, signer: KeyType, profile: LeafProfile): ConstantParts {
-  const first = [basicConstraints(false), keyUsage(profile.keyUsage), extKeyUsage(profile.extKeyUsage)];
+  const first = (kind: 'rsa' | 'ed25519'): Uint8Array => {
+    const usages = leafKeyUsage(profile, kind);
+    return concat(...[basicConstraints(false), keyUsage(usages), extKeyUsage(profile.extKeyUsage)].map(writeExtension));
+  };
   return {
     version: VERSION_3,
     algorithmAndIssuer: concat(SIGNATURE_ALGORITHMS[signer], issuer.subject.der),
-    firstExtensions: concat(...first.map(writeExtension)),
+    firstExtensions: { rsa: first('rsa'), other: first('ed25519') },
     lastExtension: writeExtension(authorityKeyIdentifier(issuerKeyIdentifier(issuer))),
   };
 }

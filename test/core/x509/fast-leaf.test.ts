@@ -20,7 +20,7 @@ import { lintCertificate } from '../../../src/core/x509/lint.ts';
 import { writeName } from '../../../src/core/x509/name-text.ts';
 import { OID } from '../../../src/core/x509/oids.ts';
 import { PROFILE_NAMES, PROFILES } from '../../../src/core/x509/profiles.ts';
-import { leafTemplate, newSerialNumber, writeTbs } from '../../../src/core/x509/template.ts';
+import { leafKeyUsage, leafTemplate, newSerialNumber, writeTbs } from '../../../src/core/x509/template.ts';
 import { fakeRandom } from '../../fakes/random.ts';
 import { dns as dnsName, keyNamed, make, nameConstraints } from './make.ts';
 
@@ -41,7 +41,7 @@ const leaves = fc.record({
     fc.stringMatching(/^[ -~]{1,64}$/).map((text) => writeName([['CN', text]])),
   ),
   names: fc.array(fc.oneof(dns, uri, ip), { maxLength: 12 }),
-  publicKey: fc.constantFrom(...(['p256', 'p384', 'ed25519'] as const).map((type) => parseSpki(keyNamed('fast', type).spki))),
+  publicKey: fc.constantFrom(...(['p256', 'p384', 'ed25519', 'rsa3072'] as const).map((type) => parseSpki(keyNamed('fast', type).spki))),
 });
 const profiles = fc.constantFrom(...PROFILE_NAMES.map((name) => PROFILES[name].usage));
 const signers = fc.constantFrom<KeyType>('p256', 'p384', 'ed25519');
@@ -112,6 +112,18 @@ describe('the fast way to a leaf', () => {
     const leaf = { serialNumber: newSerialNumber(systemRandom), notBefore: START, notAfter: END, subject: writeName([]), names: [] };
     const tbs = leafWriter(root.certificate, 'p256', PROFILES.peer.usage)({ ...leaf, publicKey: parseSpki(root.key.spki) });
     expect(isSignedBy(parseCertificate(await signLeaf(tbs, later)), root.key.spki, verifySignature)).toBe(true);
+  });
+});
+
+describe('the keyUsage of a leaf', () => {
+  it.each([
+    ['rsa', 'server', ['digitalSignature', 'keyEncipherment']],
+    ['rsa', 'node', ['digitalSignature', 'keyEncipherment']],
+    ['rsa', 'client', ['digitalSignature']],
+    ['ec', 'server', ['digitalSignature']],
+    ['ed25519', 'peer', ['digitalSignature']],
+  ] as const)('of a key of kind %s under profile %s', (kind, profile, usages) => {
+    expect(leafKeyUsage(PROFILES[profile].usage, kind)).toEqual(usages);
   });
 });
 
