@@ -61,6 +61,7 @@ export const COMMANDS: CommandTable = {
   'token:gc': () => import('./commands/token/gc.ts'),
   'token:keys:create': () => import('./commands/token/keys/create.ts'),
   'token:keys:export': () => import('./commands/token/keys/export.ts'),
+  'token:keys:keychain': () => import('./commands/token/keys/keychain.ts'),
   'token:keys:list': () => import('./commands/token/keys/list.ts'),
   'token:keys:rotate': () => import('./commands/token/keys/rotate.ts'),
   'token:list': () => import('./commands/token/list.ts'),

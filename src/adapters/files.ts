@@ -1,5 +1,5 @@
 /** Files with their final mode from the first moment, synced before success is reported, never overwritten unless asked. */
-import { constants, type Stats } from 'node:fs';
+import { constants, createReadStream, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
@@ -24,11 +24,13 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+type Content = Uint8Array | AsyncIterable<Uint8Array>;
+
+async function writeNew(path: string, content: Content, mode: number): Promise<void> {
   // O_EXCL: neither a file nor a symbolic link that somebody put there is followed or overwritten.
   const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
-    await handle.writeFile(bytes);
+    await handle.writeFile(content);
     await handle.sync();
   } catch (error) {
     await handle.close();
@@ -45,16 +47,16 @@ function temporaryBeside(path: string): string {
   return `${path}.tmp-${process.pid}-${temporaryCount++}`;
 }
 
-async function create(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+async function create(path: string, content: Content, mode: number): Promise<void> {
   // Written whole under another name, then linked: a crash leaves no half file under the real one, and link never overwrites.
   const temporary = temporaryBeside(path);
-  await writeNew(temporary, bytes, mode);
+  await writeNew(temporary, content, mode);
   try {
     await link(temporary, path);
   } catch (error) {
     // FAT has no links (a stick): there O_EXCL on the real name is all there is.
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    await writeNew(path, bytes, mode);
+    await writeNew(path, createReadStream(temporary), mode);
   } finally {
     await rm(temporary, { force: true });
   }
@@ -111,6 +113,19 @@ async function stat(path: string): Promise<FileInfo | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/**
+ * Makes a file as {@link Files.create} does, from what comes bit by bit: no more than one piece is held in memory, and the name
+ * appears when the last piece is on the disk. What making the pieces throws is thrown, and leaves no file.
+ * @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL
+ */
+export async function createFrom(path: string, pieces: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+  try {
+    await create(path, pieces, mode);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : fileError(error, path);
   }
 }
 

@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { type Batch, type BatchSize, type BatchToken, mintBatch, mintStateless } from '../app/mint-batch.ts';
 import { JoineryError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
-import { decodeUtf8 } from '../core/encoding.ts';
+import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { parseNodeList } from '../core/token/node-list.ts';
 import { signerOf, type TokenSigner } from '../core/token/signer.ts';
 import type { Context } from './context.ts';
@@ -11,20 +11,20 @@ import { nameOfInput, readInput } from './input.ts';
 import { currentIo } from './io.ts';
 import { tokenData, tokenFields } from './render/tokens.ts';
 import { readKeyText } from './token-flags.ts';
-import { jwtRequest, type Minted, type MintFlags } from './token-mint.ts';
+import { assertFlagsFit, jwtRequest, type Minted, type MintFlags } from './token-mint.ts';
 
 export const batchFlags = {
   'key-file': Flags.string({
     description: 'sign with this private key, without a realm (PEM or JWK)',
     helpValue: 'FILE',
     helpGroup: 'STATELESS',
-    exclusive: ['key-env', 'kid', 'hmac-key-file', 'realm'],
+    exclusive: ['key-env', 'kid', 'hmac-key-file', 'keychain', 'realm'],
   }),
   'key-env': Flags.string({
     description: 'sign with the private key in this environment variable, without a realm',
     helpValue: 'VARIABLE',
     helpGroup: 'STATELESS',
-    exclusive: ['key-file', 'kid', 'hmac-key-file', 'realm'],
+    exclusive: ['key-file', 'kid', 'hmac-key-file', 'keychain', 'realm'],
   }),
   count: Flags.integer({ description: 'mint so many, as JSON lines', min: 1, helpValue: 'N', helpGroup: 'BATCH' }),
   from: Flags.string({
@@ -40,12 +40,17 @@ export interface BatchFlags extends MintFlags {
   readonly 'key-env'?: string | undefined;
   readonly count?: number | undefined;
   readonly from?: string | undefined;
+  readonly realm?: string | undefined;
+  readonly keychain: boolean;
 }
 
 const MAX_NODE_LIST_BYTES = 64 * 1024 * 1024;
 
+/** Shared secrets and the keychain serve realms as well: the issuer, which a realm knows by itself, says that there is none. */
 export function isStateless(flags: BatchFlags): boolean {
-  return flags['key-file'] !== undefined || flags['key-env'] !== undefined;
+  const { 'key-file': file, 'key-env': variable, 'hmac-key-file': shared, keychain, issuer, realm, format } = flags;
+  if (file !== undefined || variable !== undefined) return true;
+  return format === 'jwt' && issuer !== undefined && realm === undefined && (shared !== undefined || keychain);
 }
 
 export function isStream(flags: BatchFlags): boolean {
@@ -57,6 +62,7 @@ export async function batchByFlags(context: Context, flags: BatchFlags): Promise
   const { count, from, format } = flags;
   if (format !== 'jwt')
     throw new JoineryError('ERR_USAGE', `--format: expected jwt with --key-file, --key-env, --count and --from, found ${format}`);
+  assertFlagsFit(flags, isStateless(flags));
   const size: BatchSize = { ...(count !== undefined && { count }), ...(from !== undefined && { nodes: await nodesOf(context, from) }) };
   const { kid, signer, ...request } = await jwtRequest(context, flags);
   if (!isStateless(flags))
@@ -66,7 +72,7 @@ export async function batchByFlags(context: Context, flags: BatchFlags): Promise
     throw new JoineryError('ERR_USAGE', '--issuer: expected with --key-file and --key-env, found none', {
       hint: 'the domain of the environment: verifiers compare it',
     });
-  return mintStateless(context.world, { request, issuer, signer: await signerByFlags(context, flags), ...size });
+  return mintStateless(context.world, { request, issuer, signer: signer ?? (await signerByFlags(context, flags)), ...size });
 }
 
 async function nodesOf(context: Context, path: string): Promise<readonly string[]> {
@@ -77,14 +83,22 @@ async function nodesOf(context: Context, path: string): Promise<readonly string[
 async function signerByFlags(context: Context, flags: BatchFlags): Promise<TokenSigner> {
   const { 'key-file': file, 'key-env': variable } = flags;
   if (file !== undefined) return signerOf(await context.signingKeyOf(await readKeyText(context.world.files, file), nameOfInput(file)));
+  if (variable === undefined) {
+    const { fetchTokenKey } = await import('../app/keychain-token-key.ts');
+    const text = await fetchTokenKey(await context.keychain(), flags.issuer as string);
+    return signerOf(await context.signingKeyOf(text.reveal(), 'keychain'));
+  }
+  return signerOf(await context.signingKeyOf(takeVariable(variable), variable));
+}
+
+function takeVariable(name: string): string {
   const { env } = currentIo();
-  const name = variable as string;
   const text = env[name];
   // Read once: a child process must not inherit it.
   delete env[name];
   if (text === undefined || text === '')
     throw new JoineryError('ERR_KEY_NOT_FOUND', `--key-env: expected a private key in ${name}, found nothing`);
-  return signerOf(await context.signingKeyOf(text, name));
+  return text;
 }
 
 /** The one token of a batch that is no stream. */
@@ -95,7 +109,10 @@ export async function onlyToken(batch: Batch): Promise<Minted> {
   return { token: new Secret(token), data: tokenData(claims, batch.signer), about: tokenFields(claims, batch.signer) };
 }
 
-/** One step as JSON lines, each with its newline. */
-export function linesOf(step: readonly BatchToken[]): string {
-  return step.map((token) => `${JSON.stringify(token)}\n`).join('');
+/** Every step as bytes of JSON lines. @param onStep is told of each before it is given out. */
+export async function* bytesOf(steps: Batch['steps'], onStep: (step: readonly BatchToken[]) => void): AsyncGenerator<Uint8Array> {
+  for await (const step of steps) {
+    onStep(step);
+    yield utf8(step.map((token) => `${JSON.stringify(token)}\n`).join(''));
+  }
 }

@@ -56,12 +56,22 @@ const ONLY: Readonly<Record<string, readonly TokenFormat[]>> = {
   'bind-key': ['jwt', 'secure', 'k3s', 'kubeadm'],
 };
 
-/** @throws ERR_USAGE and what the use cases throw. */
-export async function mintByFlags(context: Context, flags: MintFlags, warn: Warn): Promise<Minted> {
+/** @throws ERR_USAGE for a flag that would do nothing. */
+export function assertFlagsFit(flags: MintFlags, stateless = false): void {
   for (const [flag, formats] of Object.entries(ONLY)) {
     if (formats.includes(flags.format) || (flags as unknown as Record<string, unknown>)[flag] === undefined) continue;
-    throw new JoineryError('ERR_USAGE', `--${flag}: expected with --format ${formats.join(' or ')}, found with ${flags.format}`);
+    if (flag === 'issuer' && stateless) continue;
+    throw new JoineryError('ERR_USAGE', `--${flag}: expected with --format ${formats.join(' or ')}, found with ${flags.format}`, {
+      ...(flag === 'issuer' && {
+        hint: 'a jwt of a realm names the realm; without a realm say --key-file, --key-env, --keychain or --hmac-key-file too',
+      }),
+    });
   }
+}
+
+/** @throws ERR_USAGE and what the use cases throw. */
+export async function mintByFlags(context: Context, flags: MintFlags, warn: Warn): Promise<Minted> {
+  assertFlagsFit(flags);
   if (flags.format === 'jwt') return mintJwt(context, flags);
   // The other dialects pin certificates: what reads those is loaded for them only.
   const { mintSecret } = await import('./token-mint-secret.ts');

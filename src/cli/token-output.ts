@@ -1,5 +1,6 @@
 /** Where a new token goes: into a new file of mode 0600, or to stdout when somebody says so. */
 import * as Flags from '@oclif/core/flags';
+import { createFrom } from '../adapters/files.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
@@ -31,6 +32,11 @@ export async function checkTokenOutput(files: Files, { out, reveal }: TokenOutpu
   throw new JoineryError('ERR_FILE_EXISTS', `${out}: expected a new file for the token, found one that exists`, {
     hint: 'choose another name',
   });
+}
+
+/** A new file of mode 0600 from what is minted piece by piece. @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
+export function createTokenFile(out: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  return createFrom(out, pieces, 0o600);
 }
 
 /** @param about what to print of the token when it goes into a file. */

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemFiles as files } from '../../src/adapters/files.ts';
+import { createFrom, systemFiles as files } from '../../src/adapters/files.ts';
 import { fileError } from '../../src/core/file-error.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 
@@ -112,4 +112,30 @@ test('a full disk has its own code, and no half file stays', async () => {
     message: 'f: expected to read or write it, found unknown',
   });
   await expect(files.create('/dev/full/x', utf8('x'), 0o600)).rejects.toThrow(coded('ERR_FILE_NOT_FOUND'));
+});
+
+test('a file from many pieces appears when the last one is written, with its final mode, and never over another', async () => {
+  const seen: string[][] = [];
+  async function* pieces() {
+    for (const piece of ['one\n', 'two\n']) {
+      seen.push(readdirSync(directory).filter((name) => name === 'lines'));
+      yield utf8(piece);
+    }
+    await Promise.resolve();
+  }
+  await createFrom(at('lines'), pieces(), 0o600);
+  expect([readFileSync(at('lines'), 'utf8'), lstatSync(at('lines')).mode & 0o777, seen]).toEqual(['one\ntwo\n', 0o600, [[], []]]);
+  await expect(createFrom(at('lines'), pieces(), 0o600)).rejects.toThrow(coded('ERR_FILE_EXISTS'));
+  expect(readdirSync(directory)).toEqual(['lines']);
+});
+
+test('what ends the pieces early is thrown as it is, and leaves no file', async () => {
+  const bug = new TypeError('a bug');
+  async function* pieces() {
+    yield utf8('one\n');
+    await Promise.reject(bug);
+  }
+  await expect(createFrom(at('lines'), pieces(), 0o600)).rejects.toBe(bug);
+  await expect(createFrom(at('missing/lines'), pieces(), 0o600)).rejects.toThrow(coded('ERR_FILE_NOT_FOUND'));
+  expect(readdirSync(directory)).toEqual([]);
 });

@@ -34,7 +34,7 @@ const outcome = (work: Promise<unknown>) =>
   work.then(
     () => 'accepted',
     ({ code, details, message }: { code?: string; details?: { fault?: string }; message: string }) =>
-      [code ?? message, details?.fault ].filter((part) => part !== undefined).join(' '),
+      [code ?? message, details?.fault].filter((part) => part !== undefined).join(' '),
   );
 
 const posing = identity({ ...LEAF, issuer: root, purposes: [OID.clientAuth] });

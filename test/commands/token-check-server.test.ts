@@ -58,10 +58,13 @@ test('a pin beside a token that has its own is refused', async () => {
   expect(result.json().error.code).toBe('ERR_USAGE');
 });
 
-test.each(['nowhere', 'host:0', 'host:65536', 'user@host:1', '[::1]', '[not an address]:1', ''])('--connect %s is refused', async (connect) => {
-  const argv = ['token', 'check-server', '--token-file', '-', '--connect', connect, '--pin', pin, '--json'];
-  expect((await runCli(argv, { stdin: KUBEADM })).json().error.code).toBe('ERR_USAGE');
-});
+test.each(['nowhere', 'host:0', 'host:65536', 'user@host:1', '[::1]', '[not an address]:1', ''])(
+  '--connect %s is refused',
+  async (connect) => {
+    const argv = ['token', 'check-server', '--token-file', '-', '--connect', connect, '--pin', pin, '--json'];
+    expect((await runCli(argv, { stdin: KUBEADM })).json().error.code).toBe('ERR_USAGE');
+  },
+);
 
 test('a server that is not there is a failure of the network', async () => {
   const gone = await tlsServer(leaf, [root]);

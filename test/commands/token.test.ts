@@ -1,5 +1,5 @@
 import { createHash, createHmac, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompactSign } from 'jose';
@@ -330,6 +330,55 @@ describe('many tokens, and tokens without a realm', () => {
     expect(code(await stateless(['--key-file', path('ci.pem'), '--format', 'kubeadm', '--reveal', '--json']))).toBe('ERR_USAGE');
   });
 
+  test('a shared secret signs without a realm when the issuer is named, and flags that would do nothing are refused', async () => {
+    const secret = write('ci-secret', 's'.repeat(40));
+    const minted = await stateless(['--hmac-key-file', secret, '--reveal']);
+    expect([minted.exit, minted.stderr]).toEqual([0, '']);
+    expect((await verify(minted.stdout, '--hmac-key-file', secret, '--issuer', 'ci')).stdout).toMatch(/^issuer +ci$/m);
+    const many = await stateless(['--hmac-key-file', secret, '--count', '3', '--reveal']);
+    expect(many.stdout.trimEnd().split('\n')).toHaveLength(3);
+    for (const argv of [
+      ['--hmac-key-file', secret, '--realm', realm],
+      ['--hmac-key-file', secret, '--ca', 'root'],
+      ['--key-file', write('ci.pem', pem), '--user', 'server'],
+      ['--key-file', path('ci.pem'), '--keychain'],
+      ['--count', '2', '--realm', realm],
+      [],
+    ]) {
+      expect(code(await stateless([...argv, '--reveal', '--json']))).toBe('ERR_USAGE');
+    }
+    expect(code(await stateless(['--hmac-key-file', write('weak-secret', 's'.repeat(31)), '--reveal', '--json']))).toBe(
+      'ERR_TOKEN_HMAC_KEY',
+    );
+  });
+
+  test('the keychain holds signing keys by issuer; without one the error says so', async () => {
+    process.env['DBUS_SESSION_BUS_ADDRESS'] = 'unix:path=/nonexistent';
+    expect(code(await stateless(['--keychain', '--reveal', '--json']))).toBe('ERR_KEYCHAIN_UNAVAILABLE');
+    const keys = (...argv: string[]) => runCli(['token', 'keys', 'keychain', '--issuer', 'ci', '--json', ...argv]);
+    expect(code(await keys('--key-file', write('ci.pem', pem)))).toBe('ERR_KEYCHAIN_UNAVAILABLE');
+    expect(code(await keys('--forget'))).toBe('ERR_KEYCHAIN_UNAVAILABLE');
+    expect(code(await keys())).toBe('ERR_USAGE');
+    expect(code(await keys('--key-file', write('ci.pub', publicPem)))).toBe('ERR_KEY_MALFORMED');
+  });
+
+  test('a file of many tokens appears whole or not at all', async () => {
+    const before = readdirSync(directory);
+    const out = path('never.jsonl');
+    const long = Array.from({ length: 300 }, (_, index) => `{"node":"n${index}"}`).join('\n');
+    const nodes = write('long.jsonl', long);
+    const labels = Array.from({ length: 30 }, (_, index) => ['--label', `l${index}=${'x'.repeat(250)}`]).flat();
+    expect(code(await stateless(['--key-file', write('ci.pem', pem), '--from', nodes, ...labels, '--out', out, '--json']))).toBe(
+      'ERR_TOKEN_TOO_LARGE',
+    );
+    expect(new Set(readdirSync(directory))).toEqual(new Set([...before, 'long.jsonl']));
+    expect((await stateless(['--key-file', path('ci.pem'), '--from', nodes, '--out', out])).stdout).toBe(
+      `minted 300 tokens\nwrote ${out}\n`,
+    );
+    expect([statSync(out).mode & 0o777, readFileSync(out, 'utf8').trimEnd().split('\n').length]).toEqual([0o600, 300]);
+    expect(code(await stateless(['--key-file', path('ci.pem'), '--from', nodes, '--out', out, '--json']))).toBe('ERR_FILE_EXISTS');
+  });
+
   test('--count and --from write JSON lines', async () => {
     const lines = (await mint('--count', '3', '--reveal')).stdout.trimEnd().split('\n');
     expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual(Array.from({ length: 3 }, () => ['id', 'token']));
@@ -388,9 +437,9 @@ describe('mesh bootstrap issue-token', () => {
     expect([issued.exit, issued.stderr]).toEqual([0, '']);
     expect((await verify(issued.stdout, '--hmac-key-file', key)).stdout).toMatch(/^uses +unlimited$/m);
     expect((await issue(['--lifetime', '1.00:00:00', '--json'])).json().data).toMatchObject({
-      clusterId: 'prod',
+      cluster_id: 'prod',
       issuer: 'omnirelay-cli',
-      maxUses: 1,
+      max_uses: 1,
     });
     expect((await issue([], { tty: true })).exit).toBe(2);
     expect((await issue(['--out', path('mesh-token')], { tty: true })).stdout).toMatch(/^issuer +omnirelay-cli$/m);

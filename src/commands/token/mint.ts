@@ -5,9 +5,8 @@ import { keyFlags, realmFlags } from '../../cli/flags.ts';
 import { currentIo, write } from '../../cli/io.ts';
 import { checkCi, ciFlag, deliverToCi } from '../../cli/token-ci.ts';
 import { mintByFlags } from '../../cli/token-mint.ts';
-import { batchByFlags, batchFlags, isStateless, isStream, linesOf, onlyToken } from '../../cli/token-batch.ts';
-import { checkTokenOutput, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
-import { utf8 } from '../../core/encoding.ts';
+import { batchByFlags, batchFlags, bytesOf, isStateless, isStream, onlyToken } from '../../cli/token-batch.ts';
+import { checkTokenOutput, createTokenFile, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
 import { TOKEN_FORMATS } from '../../core/token/grant.ts';
 
 export default class TokenMint extends BaseCommand<typeof TokenMint> {
@@ -51,7 +50,8 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
       helpValue: 'FILE',
     }),
     issuer: Flags.string({
-      description: 'issuer of an omnirelay token (default: omnirelay-bootstrap), or of one minted without a realm',
+      description:
+        'issuer of an omnirelay token (default: omnirelay-bootstrap), or of a jwt without a realm: with a key flag or --keychain',
       helpValue: 'NAME',
     }),
     ca: Flags.string({ description: 'authority that a secure, k3s or kubeadm token pins', helpValue: 'NAME', exclusive: ['ca-file'] }),
@@ -77,21 +77,21 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     return deliverToken(context.world.files, flags, minted);
   }
 
-  /** JSON lines to stdout as they are made, so that memory stays flat; a file, and --json, hold them all first. */
+  /** JSON lines as they are made, so that memory stays flat; only --json --reveal holds them all. */
   async #stream({ steps }: Batch): Promise<Outcome> {
-    const { out, json } = this.flags;
+    const { out, json, reveal } = this.flags;
     const tokens: BatchToken[] = [];
     let minted = 0;
-    for await (const step of steps) {
+    const lines = bytesOf(steps, (step) => {
       minted += step.length;
-      if (out === undefined && !json) await write(currentIo().stdout, linesOf(step));
-      else tokens.push(...step);
-    }
-    if (out !== undefined) await this.context.world.files.create(out, utf8(linesOf(tokens)), 0o600);
+      if (json && reveal) tokens.push(...step);
+    });
+    if (out !== undefined) await createTokenFile(out, lines);
+    else for await (const bytes of lines) if (!json) await write(currentIo().stdout, bytes);
     const data = {
       minted,
       ...(out !== undefined && { file: out }),
-      ...(this.flags.reveal && { tokens: tokens.map((token) => ({ ...token })) }),
+      ...(reveal && { tokens: tokens.map((token) => ({ ...token })) }),
     };
     return { data, text: out === undefined ? '' : `minted ${minted} tokens\nwrote ${out}` };
   }

@@ -37,8 +37,8 @@ const refusal = (work: () => unknown) => {
     work();
     return 'accepted';
   } catch (error) {
-    const { code, details } = error as { code: string; details: Record<string, unknown> };
-    return `${code} ${String(details['fault'] ?? '')}`.trim();
+    const { code, details } = error as { code: string; details: { fault?: string } };
+    return `${code} ${details.fault ?? ''}`.trim();
   }
 };
 

@@ -46,13 +46,21 @@ export default class MeshBootstrapIssueToken extends BaseCommand<typeof MeshBoot
       maxUses: flags['max-uses'] === 0 ? null : flags['max-uses'],
       ...(flags.issuer !== undefined && { issuer: flags.issuer }),
     });
-    const data = { ...claims, issuedAt: formatInstant(claims.issuedAt), expiresAt: formatInstant(claims.expiresAt) };
+    const data = {
+      token_id: claims.tokenId,
+      cluster_id: claims.clusterId,
+      role: claims.role,
+      issued_at: formatInstant(claims.issuedAt),
+      expires_at: formatInstant(claims.expiresAt),
+      max_uses: claims.maxUses,
+      issuer: claims.issuer,
+    };
     const about = fields({
       id: claims.tokenId,
       cluster: claims.clusterId,
       role: claims.role,
       issuer: claims.issuer,
-      'valid until': data.expiresAt,
+      'valid until': data.expires_at,
     });
     return deliverToken(files, output, { token, data, about });
   }
