@@ -91,6 +91,23 @@ describe('a real keyring', () => {
     expect(stdout).toContain('ERR_USAGE_NO_TERMINAL');
   }, 180_000);
 
+  it('gives token mint a signing key, without a realm', () => {
+    const { status, stdout, stderr } = inSession(`
+      openssl genpkey -algorithm ED25519 -out ci.pem 2>/dev/null
+      openssl pkey -in ci.pem -pubout -out ci.pub
+      ${joinery} token keys keychain --issuer ci --key-file ci.pem
+      rm ci.pem
+      ${joinery} token mint --keychain --issuer ci --cluster prod --role worker --out token.jwt
+      ${joinery} token verify --token-file token.jwt --public-key ci.pub --issuer ci --cluster prod
+      ${joinery} token keys keychain --issuer ci --forget
+      ${joinery} token mint --keychain --issuer ci --cluster prod --role worker --reveal --json || true`);
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('the keychain holds the key of ci (EdDSA, ');
+    expect(stdout).toContain('valid join token');
+    expect(stdout).toContain('the keychain no longer holds the key of ci');
+    expect(stdout).toContain('ERR_KEYCHAIN_EMPTY');
+  }, 60_000);
+
   it('fails fast and by its code when the keyring is locked', () => {
     const adapter = new URL('../../dist/adapters/keychain.js', import.meta.url).href;
     const start = performance.now();
