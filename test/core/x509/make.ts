@@ -3,7 +3,7 @@ import { generatePrivateKey, signingKey } from '../../../src/adapters/signatures
 import type { KeyType, SigningKey } from '../../../src/core/key-ports.ts';
 import { type Instant, parseInstant } from '../../../src/core/time.ts';
 import { type Certificate, parseCertificate } from '../../../src/core/x509/certificate.ts';
-import { contextTag, TAG } from '../../../src/core/x509/der.ts';
+import { contextTag } from '../../../src/core/x509/der.ts';
 import { bitString, integer, oid, sequence, setOf, tagged, text, time, tlv } from '../../../src/core/x509/der-writer.ts';
 import {
   type AlternativeName,
