@@ -1,12 +1,15 @@
 /** The public certificate of an authority, alone or with those above it. */
-import { utf8 } from '../core/encoding.ts';
+import { toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
+import type { WritePkcs12 } from '../core/key-ports.ts';
+import type { Secret } from '../core/secret.ts';
+import { writeCertificateBundle } from '../core/x509/certificate-bundle.ts';
 import { type CertificateAuthority, readCa } from './ca-records.ts';
 import { caFile } from './create-ca.ts';
 import { readCrosses } from './cross-records.ts';
 import type { Realm } from './realm.ts';
 
-export const CA_EXPORT_FORMATS = ['pem', 'der', 'chain'] as const;
+export const CA_EXPORT_FORMATS = ['pem', 'der', 'chain', 'p7b', 'p12'] as const;
 export type CaExportFormat = (typeof CA_EXPORT_FORMATS)[number];
 
 /** One authority. @throws ERR_CA_NOT_FOUND */
@@ -27,12 +30,26 @@ export async function caChain(realm: Pick<Realm, 'store'>, caName: string): Prom
   return chain;
 }
 
-export interface CaExportInput {
+interface CaExportNames {
   readonly name: string;
-  readonly format: CaExportFormat;
   /** The authority that cross-signed it: its cross-certificate takes the place of its own, and the chain goes on above that authority. */
   readonly via?: string | undefined;
 }
+
+interface PlainForm {
+  readonly format: Exclude<CaExportFormat, 'p12'>;
+}
+
+interface TrustStoreForm {
+  readonly format: 'p12';
+  readonly write: WritePkcs12;
+  /** Of the store: its MAC is made with it. */
+  readonly password: Secret;
+}
+
+/** The form of the output, and what making it takes. */
+export type CaExportForm = PlainForm | TrustStoreForm;
+export type CaExportInput = CaExportNames & CaExportForm;
 
 export interface CaExport {
   readonly ca: CertificateAuthority;
@@ -40,7 +57,8 @@ export interface CaExport {
 }
 
 /**
- * `pem` or `der` of the certificate, or the PEM `chain` from it to the root. Writes `ca/<name>.crt` again where it is missing
+ * `pem` or `der` of the certificate; or from it to the root the PEM `chain`, `p7b` (PKCS #7 in PEM) or `p12` (a trust store: to its
+ * readers each certificate in it is an anchor). Writes `ca/<name>.crt` again where it is missing
  * (it is written after the commit, so a crash can lose it).
  * @throws ERR_CA_NOT_FOUND
  */
@@ -49,7 +67,7 @@ export async function exportCa(realm: Realm, input: CaExportInput): Promise<CaEx
   const ca = await showCa(realm, input.name);
   const path = `${realm.directory}/${caFile(ca.record.name)}`;
   if ((await realm.files.stat(path)) === undefined) await realm.files.create(path, utf8(ca.record.certificate_pem), 0o644);
-  return { ca, bytes: bytesOf(input.format, chain) };
+  return { ca, bytes: await bytesOf(input, chain) };
 }
 
 /** The cross-certificate, then the authority that signed it and those above. @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CA_NOT_FOUND */
@@ -66,14 +84,19 @@ async function crossChain(realm: Pick<Realm, 'store'>, caName: string, via: stri
   return [first, ...(await caChain(realm, via))];
 }
 
-function bytesOf(format: CaExportFormat, chain: readonly CertificateAuthority[]): Uint8Array {
+async function bytesOf(input: CaExportInput, chain: readonly CertificateAuthority[]): Promise<Uint8Array> {
   const [ca] = chain as [CertificateAuthority, ...CertificateAuthority[]];
-  switch (format) {
+  const certificates = chain.map(({ certificate }) => certificate.der);
+  switch (input.format) {
     case 'pem':
       return utf8(ca.record.certificate_pem);
     case 'der':
       return ca.certificate.der;
     case 'chain':
       return utf8(chain.map(({ record }) => record.certificate_pem).join(''));
+    case 'p7b':
+      return utf8(toPem('PKCS7', writeCertificateBundle(certificates)));
+    case 'p12':
+      return input.write({ certificates, friendlyName: input.name, password: input.password });
   }
 }

@@ -1,10 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type CreateCaInput, createCa } from '../../src/app/create-ca.ts';
 import { caChain, exportCa, showCa } from '../../src/app/export-ca.ts';
 import { caTree, listCas } from '../../src/app/list-cas.ts';
 import { commit } from '../../src/app/realm.ts';
-import { parsePem, toHex } from '../../src/core/encoding.ts';
+import { decodeUtf8, parsePem, toHex, utf8 } from '../../src/core/encoding.ts';
+import type { WritePkcs12 } from '../../src/core/key-ports.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { formatInstant, type Instant, parseInstant, seconds } from '../../src/core/time.ts';
 import { checkAnchor } from '../../src/core/x509/anchor.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
@@ -170,5 +173,19 @@ describe('exportCa', () => {
     ]);
     expect(readFileSync(`${realm.directory}/ca/sub.crt`, 'utf8')).toBe(sub.record.certificate_pem);
     await expect(exportCa(realm, { name: 'nope', format: 'pem' })).rejects.toThrow(refusal('ERR_CA_NOT_FOUND'));
+  });
+
+  it('gives PKCS #7, which OpenSSL prints, and a trust store', async () => {
+    const realm = caRealm();
+    const root = await createCa(realm, { name: 'root' });
+    const sub = await createCa(realm, { name: 'sub', parent: 'root' });
+    const { bytes } = await exportCa(realm, { name: 'sub', format: 'p7b' });
+    expect(Buffer.from(bytes).toString()).toContain('-----BEGIN PKCS7-----');
+    const printed = execFileSync('openssl', ['pkcs7', '-print_certs'], { encoding: 'utf8', input: bytes });
+    const found = parsePem(printed.replace(/^(?:subject|issuer)=.*$/gm, '')).map((block) => parseCertificate(block.der).fingerprint);
+    expect(found.toSorted()).toEqual([root.certificate.fingerprint, sub.certificate.fingerprint].toSorted());
+    const password = new Secret('correct horse battery');
+    const write: WritePkcs12 = (contents) => Promise.resolve(utf8(JSON.stringify([contents.friendlyName, contents.certificates.length])));
+    expect(decodeUtf8((await exportCa(realm, { name: 'sub', format: 'p12', write, password })).bytes)).toBe('["sub",2]');
   });
 });

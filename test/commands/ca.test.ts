@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -72,6 +73,19 @@ describe('joinery ca', () => {
     });
     expect((await joinery('ca', 'export', 'root', '--format', 'der', '--out', '-')).stdout.length).toBeGreaterThan(200);
     expect((await joinery('ca', 'export', 'root', '--out', out)).exit).toBe(5);
+    expect((await joinery('ca', 'export', 'issuing', '--format', 'p7b')).stdout).toMatch(/^-----BEGIN PKCS7-----\n/);
+  });
+
+  it('exports a trust store that OpenSSL reads', async () => {
+    const [pass, store] = [join(realm, 'store.pass'), join(realm, 'store.p12')];
+    writeFileSync(pass, 'correct horse battery\n');
+    const p12 = ['ca', 'export', 'issuing', '--format', 'p12'];
+    expect((await joinery(...p12, '--password-file', pass, '--out', store)).exit).toBe(0);
+    const read = execFileSync('openssl', ['pkcs12', '-in', store, '-nokeys', '-passin', `file:${pass}`], { encoding: 'utf8' });
+    expect(read.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect((await joinery(...p12, '--password-file', pass, '--json')).json().data['p12_base64']).toMatch(/^MII/);
+    expect((await joinery(...p12)).stderr).toContain('--password-file: expected the password of the trust store, found none');
+    expect((await joinery('ca', 'export', 'root', '--password-file', pass)).stderr).toContain('expected --format p12 beside it, found pem');
   });
 
   it.each([
