@@ -12,11 +12,18 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import type { AnchorChange } from '../core/trust/compose.ts';
 import { fields, table } from './render/text.ts';
 
-const SIGNS = { added: '+', kept: '=', removed: '-' } as const;
+const SIGNS = { kept: '=', added: '+', removed: '-' } as const;
+const ORDER = Object.keys(SIGNS);
+
+/** Documents order anchors by fingerprint, which looks like chance to a person: by name, so that two runs look alike. */
+export function bySubject<T extends { readonly subject: string }>(anchors: readonly T[]): T[] {
+  return anchors.toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
+}
 
 /** One line an anchor: what happens to it, its phase, its end, its name, its fingerprint. */
 export function anchorTable(changes: readonly AnchorChange[]): string {
-  const rows = changes.map(({ change, phase, not_after, subject, fingerprint }) => [
+  const ordered = bySubject(changes).toSorted((a, b) => ORDER.indexOf(a.change) - ORDER.indexOf(b.change));
+  const rows = ordered.map(({ change, phase, not_after, subject, fingerprint }) => [
     `${SIGNS[change]} ${change}`,
     phase ?? '',
     not_after.slice(0, 10),

@@ -4,7 +4,7 @@ import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { realmFlags } from '../../cli/flags.ts';
 import { table } from '../../cli/render/text.ts';
 import { purposeFlag } from '../../cli/trust-flags.ts';
-import { historyData } from '../../cli/trust-output.ts';
+import { bySubject, historyData } from '../../cli/trust-output.ts';
 import { utf8 } from '../../core/encoding.ts';
 import { historyPage } from '../../core/trust/history-html.ts';
 
@@ -27,7 +27,8 @@ export default class TrustHistory extends BaseCommand<typeof TrustHistory> {
     const history = await trustHistory(realm, purpose);
     if (html !== undefined) await realm.files.create(html, utf8(historyPage(history)), 0o644);
     const rows = history.versions.map(({ version, state, publishedAt, anchors, reason }) => {
-      return [String(version), state, publishedAt, anchors.map(({ subject, phase }) => `${subject} (${phase})`).join(', '), reason ?? ''];
+      const names = bySubject(anchors).map(({ subject, phase }) => `${subject} (${phase})`).join(', ');
+      return [String(version), state, publishedAt, names, reason ?? ''];
     });
     const text = table(['VERSION', 'STATE', 'PUBLISHED', 'ANCHORS', 'REASON'], rows);
     const versions = history.versions.map((version) => historyData(version));
