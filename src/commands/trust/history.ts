@@ -27,7 +27,9 @@ export default class TrustHistory extends BaseCommand<typeof TrustHistory> {
     const history = await trustHistory(realm, purpose);
     if (html !== undefined) await realm.files.create(html, utf8(historyPage(history)), 0o644);
     const rows = history.versions.map(({ version, state, publishedAt, anchors, reason }) => {
-      const names = bySubject(anchors).map(({ subject, phase }) => `${subject} (${phase})`).join(', ');
+      const names = bySubject(anchors)
+        .map(({ subject, phase }) => `${subject} (${phase})`)
+        .join(', ');
       return [String(version), state, publishedAt, names, reason ?? ''];
     });
     const text = table(['VERSION', 'STATE', 'PUBLISHED', 'ANCHORS', 'REASON'], rows);
