@@ -34,8 +34,8 @@ const certificateRecord = object({
 
 export type CertificateRecord = Parsed<typeof certificateRecord>;
 
-const PREFIX = 'cert/';
-export const certificateKey = (serial: string): string => `${PREFIX}${serial}`;
+export const CERTIFICATE_PREFIX = 'cert/';
+export const certificateKey = (serial: string): string => `${CERTIFICATE_PREFIX}${serial}`;
 
 export function parseCertificateRecord(key: string, value: JsonValue): CertificateRecord {
   return parseDocument(certificateRecord, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');

@@ -1,5 +1,5 @@
 /** Keys and certificates in one step, for one host or for many. */
-import { toPem, utf8 } from '../core/encoding.ts';
+import { fromBase64, toPem, utf8 } from '../core/encoding.ts';
 import { isJoineryError, type JoineryError } from '../core/errors.ts';
 import type { KeyType, PortableKey, PortableKeys } from '../core/key-ports.ts';
 import type { Files } from '../core/ports.ts';
@@ -10,8 +10,8 @@ import type { Host } from '../core/x509/hosts.ts';
 import { parseNameText } from '../core/x509/name-text.ts';
 import { PROFILES, type ProfileName, profileNames } from '../core/x509/profiles.ts';
 import type { CertificateRecord } from './certificate-records.ts';
+import { type HostFiles, type InterruptedHost, remainingHosts } from './interrupted-issuance.ts';
 import { type IssuedLeaf, leafChange, type LeafIssuer, openLeafIssuer, shortenedWarning } from './leaf-issuer.ts';
-import { assertAbsent } from './new-files.ts';
 import { commit, type Realm } from './realm.ts';
 
 export interface IssueCertificatesInput {
@@ -30,7 +30,7 @@ export interface IssueCertificatesInput {
   readonly ttl?: Seconds | undefined;
   readonly notAfter?: Instant | undefined;
   readonly strict: boolean;
-  /** Leave out hosts whose certificate file is there: goes on where an earlier run stopped. */
+  /** Go on where an earlier run stopped: leave out hosts whose certificate file is there, and use a key that lies there alone. */
   readonly resume?: boolean;
 }
 
@@ -55,8 +55,8 @@ const CHUNK = 64;
 
 /**
  * Checks every host before the first key is made, so that a wrong line or a file that is there refuses all of them. Then chunk by chunk:
- * sign, commit records and audit events, write the files (the key before its certificate). When a chunk fails, the result says what is
- * done and what is missing; `resume` does the rest.
+ * sign, write the keys, commit records and audit events, write the certificates. When a chunk fails, the result says what is done and what
+ * is missing; `resume` does the rest: no crash leaves a record whose key is nowhere, and a key without its certificate gets it.
  * @throws ERR_CERTIFICATE_PROFILE, ERR_FILE_EXISTS, ERR_CA_NOT_FOUND, ERR_KEY_* before anything is issued.
  */
 export async function issueCertificates(
@@ -67,15 +67,15 @@ export async function issueCertificates(
 ): Promise<IssueCertificatesResult> {
   const profile = PROFILES[input.profile];
   for (const { names } of input.hosts) profileNames(profile, names, realm.config.trust_domain);
-  const { todo, skipped } = await remaining(realm.files, input);
+  const { fresh, interrupted, skipped } = await remainingHosts(realm, keys, input, (host) => filesOf(input, host));
   const issuer = await openLeafIssuer(realm, input.ca, { strict: input.strict });
   await makeDirectory(realm.files, input.directory);
   const issued: IssuedHost[] = [];
   const warnings = new Set<string>();
+  const todo: readonly Todo[] = [...interrupted, ...fresh.map((host) => ({ host }))];
   for (let start = 0; start < todo.length; start += CHUNK) {
     try {
-      const made = await issueChunk({ realm, keys, input, issuer }, todo.slice(start, start + CHUNK));
-      for (const { leaf } of made) if (leaf.validity.shortened) warnings.add(shortenedWarning(issuer, leaf) as string);
+      const made = await issueChunk({ realm, keys, input, issuer, warnings }, todo.slice(start, start + CHUNK));
       for (const one of made) issued.push(await deliver(realm.files, input, issuer, one));
       onProgress(issued.length);
     } catch (error) {
@@ -85,33 +85,19 @@ export async function issueCertificates(
   return { issued, skipped, warnings: [...warnings] };
 }
 
-const filesOf = ({ directory }: IssueCertificatesInput, name: string): { key: string; certificate: string } => ({
-  key: `${directory}/${name}.key`,
-  certificate: `${directory}/${name}.crt`,
-});
-
-async function remaining(files: Files, input: IssueCertificatesInput): Promise<{ todo: readonly Host[]; skipped: readonly string[] }> {
-  const todo: Host[] = [];
-  const skipped: string[] = [];
-  for (const host of input.hosts) {
-    const { key, certificate } = filesOf(input, host.name);
-    if (input.resume === true && (await files.stat(certificate)) !== undefined) skipped.push(host.name);
-    else {
-      await assertAbsent(files, [key, certificate]);
-      todo.push(host);
-    }
-  }
-  return { todo, skipped };
+function filesOf({ directory }: IssueCertificatesInput, { name }: Host): HostFiles {
+  return { key: `${directory}/${name}.key`, certificate: `${directory}/${name}.crt` };
 }
 
 async function makeDirectory(files: Files, directory: string): Promise<void> {
   if ((await files.stat(directory)) === undefined) await files.makeDirectory(directory, 0o700);
 }
 
+/** With a key whose file is there already, and perhaps with the record of its certificate. */
+type Todo = Pick<InterruptedHost, 'host'> & Partial<InterruptedHost>;
+
 interface Made {
   readonly host: Host;
-  readonly key: PortableKey;
-  readonly leaf: IssuedLeaf;
   readonly record: CertificateRecord;
 }
 
@@ -120,37 +106,37 @@ interface Batch {
   readonly keys: PortableKeys;
   readonly input: IssueCertificatesInput;
   readonly issuer: LeafIssuer;
+  readonly warnings: Set<string>;
 }
 
-async function issueChunk({ realm, keys, input, issuer }: Batch, hosts: readonly Host[]): Promise<readonly Made[]> {
-  const subject = input.subject === undefined ? undefined : parseNameText(input.subject, '--subject');
-  const made: Omit<Made, 'record'>[] = [];
-  for (const host of hosts) {
-    const key = keys.generate(input.keyType);
-    const publicKey = parseSpki(key.spki);
-    const { ttl, notAfter } = input;
-    const leaf = await issuer.issue({
-      profile: PROFILES[input.profile],
-      names: host.names,
-      subject,
-      publicKey,
-      ttl,
-      notAfter,
-      what: host.name,
-    });
-    made.push({ host, key, leaf });
+async function issueChunk(batch: Batch, chunk: readonly Todo[]): Promise<readonly Made[]> {
+  const { realm, keys, input, issuer, warnings } = batch;
+  const signed: { readonly host: Host; readonly leaf: IssuedLeaf; readonly newKey: PortableKey | undefined }[] = [];
+  for (const { host, key, record } of chunk) {
+    if (record !== undefined) continue;
+    const newKey = key === undefined ? keys.generate(input.keyType) : undefined;
+    signed.push({ host, newKey, leaf: await issueLeaf(batch, host, (key ?? newKey) as PortableKey) });
   }
-  const leaves = made.map(({ leaf }) => leaf);
+  for (const { leaf } of signed) if (leaf.validity.shortened) warnings.add(shortenedWarning(issuer, leaf) as string);
+  for (const { host, newKey } of signed)
+    if (newKey !== undefined) await realm.files.create(filesOf(input, host).key, utf8(await newKey.toPem(input.passphrase)), 0o600);
+  const leaves = signed.map(({ leaf }) => leaf);
   const { records, ...change } = leafChange(realm, issuer, leaves);
   await commit(realm.store, change);
-  return made.map((one, index) => ({ ...one, record: records[index] as CertificateRecord }));
+  const known = chunk.flatMap(({ host, record }) => (record === undefined ? [] : [{ host, record }]));
+  return [...known, ...signed.map(({ host }, index) => ({ host, record: records[index] as CertificateRecord }))];
+}
+
+function issueLeaf({ input, issuer }: Batch, { name, names }: Host, { spki }: PortableKey): Promise<IssuedLeaf> {
+  const { ttl, notAfter } = input;
+  const subject = input.subject === undefined ? undefined : parseNameText(input.subject, '--subject');
+  return issuer.issue({ profile: PROFILES[input.profile], names, subject, publicKey: parseSpki(spki), ttl, notAfter, what: name });
 }
 
 async function deliver(files: Files, input: IssueCertificatesInput, { intermediates }: LeafIssuer, made: Made): Promise<IssuedHost> {
-  const { host, key, leaf, record } = made;
-  const { key: keyFile, certificate: certificateFile } = filesOf(input, host.name);
-  await files.create(keyFile, utf8(await key.toPem(input.passphrase)), 0o600);
-  await files.create(certificateFile, utf8(chainPem([leaf.der, ...intermediates])), 0o644);
+  const { host, record } = made;
+  const { key: keyFile, certificate: certificateFile } = filesOf(input, host);
+  await files.create(certificateFile, utf8(chainPem([fromBase64(record.certificate), ...intermediates])), 0o644);
   return { name: host.name, keyFile, certificateFile, record };
 }
 
@@ -159,9 +145,9 @@ export function chainPem(chain: readonly Uint8Array[]): string {
   return chain.map((der) => toPem('CERTIFICATE', der)).join('');
 }
 
-function failed(error: unknown, soFar: IssueCertificatesResult, todo: readonly Host[]): IssueCertificatesResult {
+function failed(error: unknown, soFar: IssueCertificatesResult, todo: readonly Todo[]): IssueCertificatesResult {
   if (!isJoineryError(error)) throw error;
   const done = new Set(soFar.issued.map(({ name }) => name));
-  const missing = todo.map(({ name }) => name).filter((name) => !done.has(name));
+  const missing = todo.map(({ host }) => host.name).filter((name) => !done.has(name));
   return { ...soFar, failure: { error, name: missing[0] as string, missing } };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { pkcs12Writer } from '../../src/cli/certificate-world.ts';
@@ -224,6 +224,40 @@ describe('issueCertificates', () => {
       },
     };
     await expect(issueCertificates(realm, bug, batch('bug', 1))).rejects.toThrow(TypeError);
+  });
+
+  it('gives keys that a crash left alone their certificates', async () => {
+    const passphrase = new Secret('correct horse battery');
+    const input = batch('crash', 3, { passphrase });
+    const before = await issueCertificates(realm, portableKeys, { ...input, hosts: input.hosts.slice(0, 2) });
+    const [first, second] = before.issued as [(typeof before.issued)[0], (typeof before.issued)[0]];
+    rmSync(first.certificateFile);
+    rmSync(second.certificateFile);
+    // h2: the crash came between its key and the commit.
+    const lost = portableKeys.generate('p256');
+    writeFileSync(path('crash/h2.key'), await lost.toPem(passphrase));
+    await expect(issueCertificates(realm, portableKeys, input)).rejects.toThrow(code('ERR_FILE_EXISTS'));
+    await expect(issueCertificates(realm, portableKeys, { ...input, resume: true, passphrase: undefined })).rejects.toThrow(
+      code('ERR_KEY_PASSPHRASE'),
+    );
+    const size = await realm.store.auditSize();
+    const result = await issueCertificates(realm, portableKeys, { ...input, resume: true });
+    expect(result).toMatchObject({ skipped: [], issued: [{ name: 'h0' }, { name: 'h1' }, { name: 'h2' }] });
+    expect(result.issued.slice(0, 2).map(({ record }) => record)).toEqual([first.record, second.record]);
+    expect(await realm.store.auditSize()).toBe(size + 1);
+    const [leaf, above] = parsePem(readFileSync(path('crash/h2.crt'), 'utf8'));
+    expect(parseCertificate(leaf?.der as Uint8Array).spki).toEqual(lost.spki);
+    expect(above).toBeDefined();
+  });
+
+  it('takes no key whose certificate is another one or was revoked', async () => {
+    const { issued } = await issueCertificates(realm, portableKeys, batch('other', 1));
+    const { certificateFile, record } = issued[0] as (typeof issued)[0];
+    rmSync(certificateFile);
+    const again = { resume: true, hosts: [{ name: 'h0', names: [dns('changed.lab.example')] }] };
+    await expect(issueCertificates(realm, portableKeys, batch('other', 1, again))).rejects.toThrow(code('ERR_FILE_EXISTS'));
+    await revokeCertificate(realm, { serial: record.serial, reason: 'keyCompromise' });
+    await expect(issueCertificates(realm, portableKeys, batch('other', 1, { resume: true }))).rejects.toThrow(code('ERR_FILE_EXISTS'));
   });
 });
 

@@ -40,7 +40,7 @@ export default class CertIssue extends BaseCommand<typeof CertIssue> {
       description: 'form of the list (default: by the name of the file)',
       dependsOn: ['from'],
     })(),
-    resume: Flags.boolean({ description: 'leave out hosts whose certificate file is there' }),
+    resume: Flags.boolean({ description: 'leave out hosts whose certificate file is there, and use keys that a crash left alone' }),
     'key-type': Flags.option({ options: KEY_TYPES, description: 'type of the new keys' })({ default: 'p256' }),
     ...keyPassphraseFlag,
     ...nameFlags,
