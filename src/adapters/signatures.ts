@@ -2,10 +2,10 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { JoineryError } from '../core/errors.ts';
 import type { KeyType, SignatureAlgorithm, SigningKey, VerifySignature } from '../core/key-ports.ts';
+import { parseSpki, type PublicKey } from '../core/x509/algorithms.ts';
 
 interface Rule {
-  /** node:crypto's name of the key's type. */
-  readonly keyType: string;
+  readonly keyType: PublicKey['kind'];
   readonly hash: string | null;
   readonly pss?: true;
 }
@@ -30,18 +30,20 @@ const RSA_PSS_SALTLEN_DIGEST = -1;
 export const verifySignature: VerifySignature = ({ algorithm, spki, data, signature, encoding }) => {
   const rule = RULES[algorithm];
   try {
-    const key = createPublicKey({ key: Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength), format: 'der', type: 'spki' });
-    if (key.asymmetricKeyType !== rule.keyType) return false;
-    return verify(rule.hash, data, verifyInput(key, rule, encoding), signature);
+    // The key says by which algorithm node:crypto verifies, so its type is compared with the one that was named.
+    if (parseSpki(spki).key.kind !== rule.keyType) return false;
+    return verify(rule.hash, data, verifyInput(spki, rule, encoding), signature);
   } catch {
     // By contract a key or signature that cannot be used is a signature that does not hold.
     return false;
   }
 };
 
-function verifyInput(key: KeyObject, rule: Rule, encoding: 'der' | 'ieee-p1363') {
-  if (rule.keyType === 'ec' && encoding !== 'der') return { key, dsaEncoding: encoding };
-  return rule.pss ? { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST } : key;
+/** With the key in DER: a KeyObject of its own, for a key that is used once, costs a tenth of the verification. */
+function verifyInput(spki: Uint8Array, rule: Rule, encoding: 'der' | 'ieee-p1363') {
+  const key = { key: Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength), format: 'der', type: 'spki' } as const;
+  if (rule.keyType === 'ec' && encoding !== 'der') return { ...key, dsaEncoding: encoding };
+  return rule.pss ? { ...key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST } : key;
 }
 
 /** Makes a private key of the type. */
