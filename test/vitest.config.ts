@@ -16,6 +16,7 @@ export default defineConfig({
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     coverage: {
       provider: 'v8',
+      reportOnFailure: true,
       include: ['src/**/*.ts'],
       exclude: ['src/types/**', 'src/index.ts'],
       reporter: ['text-summary', 'json-summary', ['text', { skipFull: true }]],
