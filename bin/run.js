@@ -10,8 +10,12 @@ const enough = version[0] >= 26 || (version[0] === 24 && version[1] >= 15);
 if (enough) {
   import('../dist/main.js').then(
     (joinery) => joinery.main(process.argv.slice(2), joinery.builtProgram()),
-    () => {
-      console.error('error: expected a built joinery in dist/, found none; run: npm run build');
+    (error) => {
+      console.error(
+        existsSync(fileURLToPath(new URL('../dist/main.js', import.meta.url)))
+          ? 'error: expected joinery and its packages to load, found: ' + error.message + '; run: npm ci && npm run build'
+          : 'error: expected a built joinery in dist/, found none; run: npm run build',
+      );
       process.exitCode = 1;
     },
   );

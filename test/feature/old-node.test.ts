@@ -1,0 +1,63 @@
+/** `bin/run.js` on a Node.js that is too old: it runs the one that came with npm ci, or says in one sentence what to do. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let outer = '';
+let directory = '';
+
+beforeEach(() => {
+  outer = mkdtempSync(join(tmpdir(), 'joinery-old-'));
+  directory = join(outer, 'joinery');
+  mkdirSync(join(directory, 'bin'), { recursive: true });
+  cpSync(join(root, 'bin/run.js'), join(directory, 'bin/run.js'));
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
+});
+afterEach(() => rmSync(outer, { recursive: true, force: true }));
+
+/** Runs the start file in a process that says of itself that it is the given version. */
+function runAs(version: string, ...argv: string[]) {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } }); Object.defineProperty(process, 'version', { value: 'v${version}' });`;
+  const child = spawnSync(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(old)}`, join(directory, 'bin/run.js'), ...argv],
+    { encoding: 'utf8', env: { PATH: '/usr/bin:/bin' } },
+  );
+  return [child.status, child.stdout, child.stderr] as const;
+}
+
+test.each(['18.20.0', '20.20.2', '22.12.0', '24.14.9', '25.3.0'])('Node %s alone: one sentence, exit 2', (version) => {
+  const [status, stdout, stderr] = runAs(version, 'ca', 'list');
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toBe(
+    `error: expected Node.js 24.15 or newer (not 25), found v${version}; install a newer Node.js, or run joinery from a clone after npm ci, which brings its own\n`,
+  );
+});
+
+test.each([
+  ['in the clone', 'node_modules/.bin'],
+  ['beside an installed package', '../.bin'],
+])('with a runtime of its own, %s, that one runs, with the arguments and the exit status', (_name, place) => {
+  const bin = join(directory, place);
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'node'), '#!/bin/sh\nshift\necho "$JOINERY_RUNTIME $*"\nexit 4\n', { mode: 0o755 });
+  expect(runAs('20.20.2', 'ca', 'list')).toEqual([4, 'own ca list\n', '']);
+});
+
+test('a package that is missing is named as such', () => {
+  mkdirSync(join(directory, 'dist'));
+  writeFileSync(join(directory, 'dist/main.js'), "import 'no-such-package';");
+  const [status, , stderr] = runAs('26.1.0', '--version');
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^error: expected joinery and its packages to load, found: .*no-such-package/),
+  ]);
+});
+
+test.each(['24.15.0', '26.0.0', '27.1.0'])('Node %s is new enough', (version) => {
+  expect(runAs(version, '--version')[2]).toContain('run: npm run build');
+});
