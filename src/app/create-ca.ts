@@ -1,11 +1,16 @@
 /** Makes a certificate authority: a root that signs itself, or one under a parent. */
+import type { JsonObject } from '../core/canonical-json.ts';
 import { toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { parseName } from '../core/names.ts';
 import type { Custody, KeyReference, KeyType, SigningKey } from '../core/key-ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
+import { type AuthorityScope, assertTrustDomain, scopeExtensions } from '../core/x509/authority-extensions.ts';
+import { emptySubtree, inheritanceViolation, inheritConstraints } from '../core/x509/constraint-inheritance.ts';
+import { generalNameText } from '../core/x509/general-names.ts';
 import { issueCertificate } from '../core/x509/issue.ts';
+import type { NameConstraints } from '../core/x509/name-constraints-extension.ts';
 import { parseNameText, writeName } from '../core/x509/name-text.ts';
 import { type CertificateTemplate, caTemplate, newSerialNumber, type Validity, validityOf } from '../core/x509/template.ts';
 import { caKey, type CaRecord, type CertificateAuthority, readCa } from './ca-records.ts';
@@ -28,6 +33,10 @@ export interface CreateCaInput {
   readonly custody?: Custody | undefined;
   /** Default 0 under a parent; none for a root. */
   readonly pathLen?: number | undefined;
+  /** Subtrees of names below it; under a parent that has some, inside them and filled up from them. */
+  readonly constraints?: NameConstraints | undefined;
+  /** Makes its certificate an SVID of the trust domain. */
+  readonly trustDomain?: string | undefined;
 }
 
 export interface CreateCaResult {
@@ -61,7 +70,7 @@ export async function createCa(realm: Realm, input: CreateCaInput): Promise<Crea
   });
   const file = caFile(plan.name);
   await realm.files.replace(`${realm.directory}/${file}`, utf8(record.certificate_pem), 0o644);
-  return { record, certificate, file, warnings: warningsOf(plan) };
+  return { record, certificate, file, warnings: warningsOf(realm, plan) };
 }
 
 /** Where the public certificate of an authority lies for people, relative to the realm. */
@@ -76,6 +85,7 @@ interface Plan {
   readonly subject: Uint8Array;
   readonly validity: Validity;
   readonly pathLen: number | undefined;
+  readonly scope: AuthorityScope;
 }
 
 /** Everything that can be refused before a key is made or a passphrase asked. */
@@ -98,6 +108,7 @@ async function prepare(realm: Realm, input: CreateCaInput): Promise<Plan> {
     subject: input.subject === undefined ? defaultSubject(realm, caName) : parseNameText(input.subject, '--subject'),
     validity: validityOf({ now, notAfter, issuer: parent?.certificate }),
     pathLen: pathLenOf(parent, input.pathLen),
+    scope: scopeOf(parent, input),
   };
 }
 
@@ -120,6 +131,21 @@ function pathLenOf(parent: CertificateAuthority | undefined, asked: number | und
       hint: 'choose a parent higher up; joinery ca tree shows the hierarchy',
     },
   );
+}
+
+/** What goes into the certificate, and what of it makes no sense or is more than the parent has. */
+function scopeOf(parent: CertificateAuthority | undefined, { constraints, trustDomain }: CreateCaInput): AuthorityScope {
+  const above = parent?.certificate.extensions.nameConstraints;
+  const all = inheritConstraints(constraints, above);
+  const problem = all && (emptySubtree(all) ?? (above && inheritanceViolation(all, above)));
+  if (problem !== undefined) {
+    const where = parent === undefined ? 'name constraints' : `name constraints under ${parent.record.name}`;
+    throw new JoineryError('ERR_CA_CONSTRAINT', `${where}: ${problem}`, {
+      hint: parent === undefined ? 'nothing could be issued there' : `joinery ca show ${parent.record.name} shows what it permits`,
+    });
+  }
+  if (trustDomain !== undefined) assertTrustDomain(trustDomain, '--trust-domain');
+  return { trustDomain, constraints: all };
 }
 
 /** The key of an authority that may issue. @throws ERR_CA_REVOKED, ERR_KEY_NOT_FOUND when it is not in this realm, and what the vault throws. */
@@ -154,7 +180,7 @@ export async function openAnyCaKey(realm: Realm, { record: { name: caName, key }
 }
 
 function templateOf(realm: Realm, plan: Plan, key: SigningKey, signer: SigningKey): CertificateTemplate {
-  const { subject, validity, pathLen, parent } = plan;
+  const { subject, validity, pathLen, parent, scope } = plan;
   return caTemplate({
     serialNumber: newSerialNumber(realm.random),
     signer: signer.type,
@@ -163,11 +189,12 @@ function templateOf(realm: Realm, plan: Plan, key: SigningKey, signer: SigningKe
     spki: key.spki,
     issuer: parent?.certificate,
     pathLen,
+    more: scopeExtensions(scope),
   });
 }
 
 async function commitCa(realm: Realm, plan: Plan, key: KeyReference, certificate: Certificate): Promise<CaRecord> {
-  const { name: caName, parent } = plan;
+  const { name: caName, parent, scope } = plan;
   const record: CaRecord = {
     name: caName,
     certificate_pem: toPem('CERTIFICATE', certificate.der),
@@ -182,6 +209,7 @@ async function commitCa(realm: Realm, plan: Plan, key: KeyReference, certificate
     key_type: key.type,
     custody: key.custody,
     not_after: formatInstant(certificate.notAfter),
+    ...scopeDetails(scope),
   };
   await commit(realm.store, {
     checks: [{ key: caKey(caName), version: 'absent' }, ...(parent === undefined ? [] : [parent.check])],
@@ -191,9 +219,22 @@ async function commitCa(realm: Realm, plan: Plan, key: KeyReference, certificate
   return record;
 }
 
-function warningsOf({ validity, parent }: Plan): string[] {
-  if (!validity.shortened) return [];
-  return [
-    `the certificate ends with its issuer ${parent?.record.name}, at ${formatInstant(validity.notAfter)}: an authority never outlives its issuer`,
-  ];
+/** For the audit log: only what an authority has. */
+function scopeDetails({ trustDomain, constraints }: AuthorityScope): JsonObject {
+  return {
+    ...(trustDomain !== undefined && { trust_domain: trustDomain }),
+    ...(constraints !== undefined && {
+      permitted: constraints.permitted.map(generalNameText),
+      excluded: constraints.excluded.map(generalNameText),
+    }),
+  };
+}
+
+function warningsOf({ config }: Realm, { validity, parent, scope: { trustDomain } }: Plan): string[] {
+  const shortened =
+    `the certificate ends with its issuer ${parent?.record.name}, at ${formatInstant(validity.notAfter)}: ` +
+    'an authority never outlives its issuer';
+  const foreign = `the nodes of this realm are in the trust domain ${config.trust_domain}: this authority can issue for none of them`;
+  const isForeign = trustDomain !== undefined && trustDomain !== config.trust_domain;
+  return [...(validity.shortened ? [shortened] : []), ...(isForeign ? [foreign] : [])];
 }

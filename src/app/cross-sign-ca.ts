@@ -4,8 +4,8 @@ import { JoineryError } from '../core/errors.ts';
 import type { KeyType } from '../core/key-ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
+import { crossUnder } from '../core/x509/authority-extensions.ts';
 import { issueCertificate } from '../core/x509/issue.ts';
-import { OID } from '../core/x509/oids.ts';
 import { type CertificateTemplate, caTemplate, newSerialNumber, type Validity, validityOf } from '../core/x509/template.ts';
 import { type CertificateAuthority, readCa } from './ca-records.ts';
 import { openCaKey } from './create-ca.ts';
@@ -37,8 +37,8 @@ export function crossFile(caName: string, by: string): string {
 }
 
 /**
- * The certificate has the subject, key, key identifier, pathLenConstraint (or less) and name constraints of the authority's own,
- * so that what the authority issued is valid under both, and it ends when the first of the two ends.
+ * The certificate has the subject, key, key identifier, names, pathLenConstraint (or less) and name constraints (with the issuer's)
+ * of the authority's own, so that what the authority issued is valid under both, and it ends when the first of the two ends.
  * @throws ERR_CA_NOT_FOUND, ERR_USAGE, ERR_CA_EXISTS, ERR_CA_EXPIRED, ERR_CA_REVOKED, ERR_CA_CONSTRAINT, ERR_CERTIFICATE_LINT,
  * ERR_KEY_*, ERR_STORE_CONFLICT
  */
@@ -112,7 +112,7 @@ function templateOf(
     issuer: issuer.certificate,
     pathLen: commonPathLen(certificate, issuer),
     keyIdentifier: certificate.extensions.subjectKeyIdentifier,
-    more: certificate.extensions.list.filter(({ oid }) => oid === OID.nameConstraints),
+    more: crossUnder(certificate, issuer.certificate),
   });
 }
 

@@ -17,6 +17,7 @@ import { fromBase64, toBase64 } from '../../src/core/encoding.ts';
 import { checkAnchor } from '../../src/core/x509/anchor.ts';
 import { readSigned } from '../../src/core/x509/certificate.ts';
 import { parseRevocationList } from '../../src/core/x509/crl.ts';
+import { generalNameText } from '../../src/core/x509/general-names.ts';
 import { writeSigned } from '../../src/core/x509/template.ts';
 import { caRealm, type CaRealm } from './ca-realm.ts';
 
@@ -286,4 +287,59 @@ it('a damaged record in the store is said', async () => {
   const key = Object.keys(realm.store.dump()).find((name) => name.startsWith('ceremony/'))!;
   await commit(realm.store, { checks: [], writes: [{ key, value: {} }], audit: [] });
   await expect(runCeremony(realm, await inputOf(FILE))).rejects.toEqual(code('ERR_CEREMONY_RECORD'));
+});
+
+describe('name constraints in a ceremony', () => {
+  const bounded = (intermediate: string, cross = '') =>
+    FILE.replace(
+      'path_len: 1\n',
+      "path_len: 1\n    trust_domain: lab.example.internal\n    name_constraints: { permitted: { dns: [lab.example], ip: [10.0.0.0/8] }, excluded: { email: ['*'] } }\n",
+    )
+      .replace('not_after: 2031-11-01T00:00:00Z\n    path_len: 0\n', `not_after: 2031-11-01T00:00:00Z\n    path_len: 0\n${intermediate}`)
+      .replace('path_len: 0\n  - kind: crl', `path_len: 0\n${cross}  - kind: crl`);
+  const SAME = "    name_constraints: { permitted: { dns: [a.lab.example], ip: [10.0.0.0/8] }, excluded: { email: ['*'] } }\n";
+
+  it('are signed as they are written, and kept by cross-certificates', async () => {
+    const realm = caRealm();
+    const { record } = await runCeremony(realm, await inputOf(bounded(SAME)));
+    const { steps } = await verify(realm, bounded(SAME), record);
+    const texts = (place: number) => steps[place]?.certificate?.extensions.nameConstraints?.permitted.map(generalNameText);
+    expect(texts(0)).toEqual(['DNS:lab.example', 'IP:10.0.0.0/8']);
+    expect([texts(2), texts(3)]).toEqual([
+      ['DNS:a.lab.example', 'IP:10.0.0.0/8'],
+      ['DNS:a.lab.example', 'IP:10.0.0.0/8'],
+    ]);
+    expect(steps[0]?.certificate?.extensions.subjectAltName?.map(generalNameText)).toEqual(['URI:spiffe://lab.example.internal']);
+    const other = bounded(SAME.replace('a.lab', 'b.lab'));
+    await expect(verify(realm, other, { ...record, ceremony: digestOf(Buffer.from(other)) })).rejects.toThrow(
+      code('ERR_CEREMONY_MISMATCH', 'extension nameConstraints'),
+    );
+  });
+
+  it('of a cross-certificate stand in place of those of the authority', async () => {
+    const realm = caRealm();
+    const file = bounded(SAME, '    name_constraints: { permitted: { dns: [b.lab.example] } }\n');
+    const { steps } = await planCeremony(realm, await inputOf(file));
+    expect(steps[3]?.certificate?.extensions.nameConstraints?.permitted.map(generalNameText)).toEqual(['DNS:b.lab.example']);
+  });
+
+  it('are refused where they are wider than those of the issuer', async () => {
+    const realm = caRealm();
+    await expect(planCeremony(realm, await inputOf(bounded('')))).rejects.toThrow(
+      code('ERR_CERTIFICATE_LINT', "name constraints inside the issuer's"),
+    );
+  });
+
+  it.each([
+    ['{}', 'expected a permitted or an excluded subtree, found none'],
+    ['{ permitted: { dns: [.a] } }', 'without dot or wildcard'],
+    ['{ permitted: { uri: [a.b], email: [a.b] }, excluded: { uri: [.b] } }', 'found URI:a.b in both'],
+  ])('%s is refused', async (text, message) => {
+    const file = bounded(`    name_constraints: ${text}\n`);
+    const realm = caRealm();
+    await expect(planCeremony(realm, await inputOf(file))).rejects.toThrow(code('ERR_CEREMONY_MALFORMED'));
+    await expect(planCeremony(realm, await inputOf(file))).rejects.toMatchObject({
+      details: { issues: [{ message: expect.stringContaining(message) as string }] },
+    });
+  });
 });

@@ -100,3 +100,58 @@ describe('joinery ca', () => {
     expect([result.exit, result.json().error.code]).toEqual([exit, code]);
   });
 });
+
+describe('joinery ca create with name constraints', () => {
+  const bounds = [
+    '--permit-dns',
+    'lab.example',
+    '--permit-ip',
+    '10.0.0.0/8',
+    '--permit-uri',
+    'lab.example.internal',
+    '--exclude-email',
+    '*',
+  ];
+
+  it('shows them, hands them down, and keeps certificates inside', async () => {
+    const root = await joinery('ca', 'create', 'bounded', ...bounds, '--trust-domain', 'lab.example.internal', '--json');
+    expect(root.json().data).toMatchObject({
+      sans: ['URI:spiffe://lab.example.internal'],
+      name_constraints: { permitted: ['DNS:lab.example', 'URI:lab.example.internal', 'IP:10.0.0.0/8'], excluded: ['email:'] },
+    });
+    await joinery('ca', 'create', 'bounded-issuing', '--parent', 'bounded');
+    const { stdout } = await joinery('ca', 'show', 'bounded-issuing');
+    expect(stdout).toMatch(/^permitted +DNS:lab\.example, URI:lab\.example\.internal, IP:10\.0\.0\.0\/8$/m);
+    expect(stdout).toMatch(/^excluded +email:$/m);
+    expect((await joinery('ca', 'tree')).stdout).toMatch(/└─ bounded-issuing {2}\[.*, only DNS:lab\.example, .*, no email:\]/);
+    const issue = (dns: string) =>
+      joinery(
+        'cert',
+        'issue',
+        'web',
+        '--ca',
+        'bounded-issuing',
+        '--profile',
+        'server',
+        '--dns',
+        dns,
+        '--out-dir',
+        join(realm, dns),
+        '--json',
+      );
+    expect((await issue('a.lab.example')).exit).toBe(0);
+    const refused = await issue('a.else.example');
+    expect(refused.exit).toBe(4);
+    expect(refused.json().error?.code).toBe('ERR_CERTIFICATE_LINT');
+  });
+
+  it.each([
+    [['--permit-dns', '.lab.example'], 3, 'ERR_CERTIFICATE_NAME'],
+    [['--permit-ip', '10.1.0.0/8'], 3, 'ERR_CERTIFICATE_NAME'],
+    [['--trust-domain', 'spiffe://a'], 3, 'ERR_CERTIFICATE_NAME'],
+    [['--parent', 'bounded', '--permit-dns', 'else.example'], 4, 'ERR_CA_CONSTRAINT'],
+  ])('refuses %s', async (flags, exit, code) => {
+    const result = await joinery('ca', 'create', 'never', ...flags, '--json');
+    expect([result.exit, result.json().error?.code]).toEqual([exit, code]);
+  });
+});

@@ -2,7 +2,9 @@
 import type { CertificateAuthority } from '../../app/ca-records.ts';
 import type { CaNode } from '../../app/list-cas.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
+import { generalNameText } from '../../core/x509/general-names.ts';
 import { formatDuration, formatInstant, type Instant } from '../../core/time.ts';
+import { constraintsData, namesText } from './general-names.ts';
 import { fields, printable, table } from './text.ts';
 
 const CRITICAL_DAYS = 30 * 86400;
@@ -20,7 +22,7 @@ function revokedText({ at, reason }: { readonly at: number; readonly reason: str
 }
 
 export function authorityData({ record, certificate }: Omit<CertificateAuthority, 'check'>): JsonObject {
-  const { basicConstraints } = certificate.extensions;
+  const { basicConstraints, nameConstraints, subjectAltName } = certificate.extensions;
   return {
     name: record.name,
     parent: record.parent ?? null,
@@ -32,6 +34,8 @@ export function authorityData({ record, certificate }: Omit<CertificateAuthority
     not_before: formatInstant(certificate.notBefore),
     not_after: formatInstant(certificate.notAfter),
     path_len: basicConstraints?.pathLenConstraint ?? null,
+    sans: (subjectAltName ?? []).map(generalNameText),
+    name_constraints: constraintsData(nameConstraints),
     key: record.key === undefined ? null : { type: record.key.type, custody: record.key.custody, file: record.key.file },
     revoked: record.revoked === undefined ? null : { at: formatInstant(record.revoked.at as Instant), reason: record.revoked.reason },
     certificate_pem: record.certificate_pem,
@@ -49,6 +53,9 @@ export function authorityText(ca: Omit<CertificateAuthority, 'check'>): string {
     'not before': formatInstant(certificate.notBefore),
     'not after': formatInstant(certificate.notAfter),
     'path length': certificate.extensions.basicConstraints?.pathLenConstraint,
+    names: namesText(certificate.extensions.subjectAltName),
+    permitted: namesText(certificate.extensions.nameConstraints?.permitted),
+    excluded: namesText(certificate.extensions.nameConstraints?.excluded),
     key: record.key === undefined ? 'not in this realm' : `${record.key.type}, ${record.key.custody}, ${record.key.file}`,
     fingerprint: certificate.fingerprint,
     pin: certificate.pin,
@@ -74,7 +81,10 @@ export function authorityTree(roots: readonly CaNode[], now: Instant): string {
 }
 
 function line(ca: CertificateAuthority, now: Instant): string {
-  return printable(`${ca.record.name}  [${ca.record.key?.type ?? 'no key'}, ${stateOf(ca, now)}]`);
+  const { permitted = [], excluded = [] } = ca.certificate.extensions.nameConstraints ?? {};
+  const bounds = [...permitted.map((base) => `only ${generalNameText(base)}`), ...excluded.map((base) => `no ${generalNameText(base)}`)];
+  const facts = [ca.record.key?.type ?? 'no key', stateOf(ca, now), ...bounds];
+  return printable(`${ca.record.name}  [${facts.join(', ')}]`);
 }
 
 function branches(nodes: readonly CaNode[], indent: string, now: Instant): string[] {

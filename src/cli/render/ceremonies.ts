@@ -7,6 +7,7 @@ import type { VerifiedStep } from '../../core/ceremony/verify.ts';
 import { fromBase64, toHex } from '../../core/encoding.ts';
 import { digestOf } from '../../core/digest.ts';
 import { formatInstant } from '../../core/time.ts';
+import { namesText } from './general-names.ts';
 import { fields, printable, table } from './text.ts';
 
 type Certified = Extract<PlannedStep, { readonly certificate: object }>;
@@ -21,6 +22,9 @@ function certificateRow({ certificate, step }: Certified): Readonly<Record<strin
     not_after: formatInstant(notAfter),
     path_len: String(extensions.basicConstraints?.pathLenConstraint ?? 'any'),
     key_usage: [...(extensions.keyUsage ?? [])].join(', '),
+    names: namesText(extensions.subjectAltName) ?? 'none',
+    permitted: namesText(extensions.nameConstraints?.permitted) ?? 'any',
+    excluded: namesText(extensions.nameConstraints?.excluded) ?? 'none',
   };
 }
 

@@ -14,15 +14,17 @@ import { keyText } from '../../core/x509/known-keys.ts';
 import { PKCS12_OID } from '../../core/x509/pkcs12-outline.ts';
 import { oidText } from '../../core/x509/oids.ts';
 import type { RequestComparison } from '../../core/x509/sign-request.ts';
+import { constraintsData } from './general-names.ts';
 import { fields, table } from './text.ts';
 
-function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltName, list }: Extensions): JsonObject {
+function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltName, nameConstraints, list }: Extensions): JsonObject {
   return {
     sans: (subjectAltName ?? []).map(generalNameText),
     ca: basicConstraints?.cA ?? false,
     path_len: basicConstraints?.pathLenConstraint ?? null,
     key_usage: [...(keyUsage ?? [])],
     ext_key_usage: (extKeyUsage ?? []).map(oidText),
+    name_constraints: constraintsData(nameConstraints),
     extensions: list.map(({ oid, critical }) => ({ oid, name: oidText(oid), critical })),
   };
 }

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { createCa } from '../../app/create-ca.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
+import { constraintFlags, constraintsOf } from '../../cli/ca-flags.ts';
 import { durationFlag, instantFlag, keyFlags, positional, realmFlags } from '../../cli/flags.ts';
 import { authorityData, authorityText } from '../../cli/render/authorities.ts';
 import { KEY_TYPES } from '../../core/key-ports.ts';
@@ -10,10 +11,14 @@ export default class CaCreate extends BaseCommand<typeof CaCreate> {
   static override description =
     'Without --parent it is a root, which signs itself and keeps its key offline; with --parent it is signed by that authority, may ' +
     'issue leaves only (--path-len 0), and keeps its key online. The certificate is checked before it is signed, and read back by ' +
-    'another implementation after.';
+    'another implementation after. Name constraints (critical, RFC 5280 section 4.2.1.10) bound what may stand below it: a kind of name that is ' +
+    'permitted somewhere is permitted nowhere else, a kind that is not named is free. Under a parent they lie inside its own and are filled up from ' +
+    'them. --trust-domain names the trust domain and does not bound it: --permit-uri does, for peers that know URI constraints.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-root',
     '<%= config.bin %> <%= command.id %> issuing --parent node-root --ttl 1y',
+    '<%= config.bin %> <%= command.id %> edge --parent node-root --permit-dns edge.example --permit-ip 10.0.0.0/8 --exclude-email "*"',
+    '<%= config.bin %> <%= command.id %> nodes --parent node-root --trust-domain prod.example --permit-uri prod.example',
     '<%= config.bin %> <%= command.id %> web-root --key-type p384 --subject "CN=Web Root,O=Example"',
   ];
   static override args = { name: positional({ description: 'name of the authority in this realm', required: true }) };
@@ -36,6 +41,11 @@ export default class CaCreate extends BaseCommand<typeof CaCreate> {
       options: ['offline', 'online'] as const,
       description: 'whose passphrase encrypts its key (default: offline for a root)',
     })(),
+    'trust-domain': Flags.string({
+      description: 'makes its certificate an SVID of the trust domain: URI spiffe://NAME (SPIFFE X509-SVID 3.2)',
+      helpValue: 'NAME',
+    }),
+    ...constraintFlags,
     ...realmFlags,
     ...keyFlags,
   };
@@ -53,6 +63,8 @@ export default class CaCreate extends BaseCommand<typeof CaCreate> {
         subject: flags.subject,
         custody: flags.custody,
         pathLen: flags['path-len'],
+        constraints: constraintsOf(flags),
+        trustDomain: flags['trust-domain'],
       }),
     );
     for (const warning of result.warnings) this.warning(warning);

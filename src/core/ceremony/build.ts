@@ -4,10 +4,10 @@ import { JoineryError } from '../errors.ts';
 import type { KeyType } from '../key-ports.ts';
 import { compareKeys } from '../store-keys.ts';
 import type { SubjectPublicKeyInfo } from '../x509/algorithms.ts';
+import { type AuthorityScope, crossExtensions, scopeExtensions } from '../x509/authority-extensions.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { writeCrlEntry, writeTbsCertList } from '../x509/crl-writer.ts';
 import { keyText } from '../x509/known-keys.ts';
-import { OID } from '../x509/oids.ts';
 import { type CertificateTemplate, caTemplate } from '../x509/template.ts';
 import type { CeremonyStep, CrlStep } from './document.ts';
 
@@ -64,8 +64,12 @@ export function certificateTemplate(
     pathLen,
     // What the authority issued points at its key identifier, and its name constraints hold under the other issuer too.
     keyIdentifier: certified?.extensions.subjectKeyIdentifier,
-    more: certified?.extensions.list.filter(({ oid }) => oid === OID.nameConstraints),
+    more: certified === undefined ? scopeExtensions(scopeOf(step)) : crossExtensions(certified, step.name_constraints),
   });
+}
+
+function scopeOf(step: Exclude<CeremonyStep, CrlStep>): AuthorityScope {
+  return { trustDomain: 'trust_domain' in step ? step.trust_domain : undefined, constraints: step.name_constraints };
 }
 
 /** The serial number that a step fixes; undefined for `random`. */

@@ -5,12 +5,13 @@
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
-import { name } from '../names.ts';
+import { name, trustDomain } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, refine, string } from '../parse.ts';
 import { KEY_TYPES } from '../key-ports.ts';
 import { formatInstant, type Instant, parseInstant } from '../time.ts';
 import { REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
 import { parseNameText } from '../x509/name-text.ts';
+import { nameConstraintsMember } from './constraints.ts';
 
 const time: Parser<Instant> = refine(string({ maxLength: 20, describe: 'a time like 2036-11-22T10:00:00Z' }), (text) => {
   const at = parseInstant(text);
@@ -32,8 +33,16 @@ const serial = string({
   describe: 'random, or 16 to 20 octets in lower-case hex below 80',
 });
 
-const validity = { serial, not_before: time, not_after: time, path_len: optional(integer(0, 16)) };
-const key = { key_type: oneOf(KEY_TYPES), custody: oneOf(['offline', 'online']) };
+const validity = {
+  serial,
+  not_before: time,
+  not_after: time,
+  path_len: optional(integer(0, 16)),
+  /** Nothing is taken over from the issuer: the lint refuses what is wider. Of a cross-certificate: in place of the authority's own. */
+  name_constraints: optional(nameConstraintsMember),
+};
+/** What a new authority has. */
+const key = { key_type: oneOf(KEY_TYPES), custody: oneOf(['offline', 'online']), trust_domain: optional(trustDomain()) };
 
 const SHAPES = {
   root: object({ kind: oneOf(['root']), name: name(), subject, ...key, ...validity }),

@@ -4,6 +4,8 @@ import { concat } from '../encoding.ts';
 import { contextTag, TAG } from './der.ts';
 import { integer, namedBits, octetString, oid, sequence, tagged, text, tlv, TRUE } from './der-writer.ts';
 import { type Extension, KEY_USAGES, type KeyUsageName } from './extensions.ts';
+import type { GeneralName } from './general-names.ts';
+import type { NameConstraints } from './name-constraints-extension.ts';
 import { OID } from './oids.ts';
 import type { SubjectPublicKeyInfo } from './algorithms.ts';
 
@@ -37,6 +39,19 @@ export function subjectAltName(names: readonly AlternativeName[], critical: bool
 export function writeAlternativeName(name: AlternativeName): Uint8Array {
   const tag = contextTag(NAME_TAGS[name.kind], 'primitive');
   return name.kind === 'ip' ? tlv(tag, name.bytes) : text(tag, name.value);
+}
+
+/** Any GeneralName; of the forms that are kept and never read, the bytes they came as. */
+export function writeGeneralName(name: GeneralName): Uint8Array {
+  if (name.kind === 'directory') return tagged(4, name.name.der);
+  return 'der' in name ? name.der : writeAlternativeName(name);
+}
+
+/** Critical (RFC 5280 section 4.2.1.10), each subtree without minimum and maximum. */
+export function nameConstraints({ permitted, excluded }: NameConstraints): Extension {
+  const subtrees = (number: number, bases: readonly GeneralName[]): Uint8Array =>
+    bases.length === 0 ? new Uint8Array(0) : tagged(number, ...bases.map((base) => sequence(writeGeneralName(base))));
+  return extension(OID.nameConstraints, true, sequence(subtrees(0, permitted), subtrees(1, excluded)));
 }
 
 /** RFC 7093 section 2, method 1: the first 160 bits of SHA-256 over the contents of the subjectPublicKey BIT STRING. */

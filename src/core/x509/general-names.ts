@@ -9,7 +9,7 @@ export type GeneralName =
   | { readonly kind: 'ip'; readonly bytes: Uint8Array }
   | { readonly kind: 'directory'; readonly name: Name }
   | { readonly kind: 'other'; readonly type: string; readonly der: Uint8Array }
-  | { readonly kind: 'registered'; readonly oid: string }
+  | { readonly kind: 'registered'; readonly oid: string; readonly der: Uint8Array }
   /** x400Address or ediPartyName: kept, never read. */
   | { readonly kind: 'x400' | 'edi'; readonly der: Uint8Array };
 
@@ -39,7 +39,7 @@ export function readGeneralName(reader: DerReader, what: string): GeneralName {
     case 0x87:
       return { kind: 'ip', bytes: value.content };
     case 0x88:
-      return { kind: 'registered', oid: oidOf(value, `${what} registeredID`) };
+      return { kind: 'registered', oid: oidOf(value, `${what} registeredID`), der: value.bytes };
     default:
       throw derError(what, `expected a GeneralName, found tag 0x${value.tag.toString(16)}`);
   }
@@ -75,10 +75,10 @@ export function generalNameText(name: GeneralName): string {
   }
 }
 
-/** Text of an address of 4 or 16 octets, or of a subnet (address and mask) of 8 or 32. IPv6 as in RFC 5952. */
+/** Text of an address of 4 or 16 octets, or of a subnet (address and mask) of 8 or 32, as in RFC 4632. IPv6 as in RFC 5952. */
 export function ipText(bytes: Uint8Array): string {
   const half = bytes.length / 2;
-  if (bytes.length === 8 || bytes.length === 32) return `${ipText(bytes.subarray(0, half))}/${ipText(bytes.subarray(half))}`;
+  if (bytes.length === 8 || bytes.length === 32) return `${ipText(bytes.subarray(0, half))}/${prefixText(bytes.subarray(half))}`;
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: half }, (_, index) =>
     (((bytes[index * 2] as number) << 8) | (bytes[index * 2 + 1] as number)).toString(16),
@@ -91,4 +91,14 @@ export function ipText(bytes: Uint8Array): string {
   const text = groups.join(':');
   if (longest === undefined) return text;
   return `${text.slice(0, longest.index).replace(/:$/, '')}::${text.slice(longest.index + longest[0].length).replace(/^:/, '')}`;
+}
+
+/** The length of a prefix; of a mask with holes, the mask. */
+function prefixText(mask: Uint8Array): string {
+  const bits = maskBits(mask);
+  return /^1*0*$/.test(bits) ? String(bits.indexOf('0') === -1 ? bits.length : bits.indexOf('0')) : ipText(mask);
+}
+
+export function maskBits(mask: Uint8Array): string {
+  return [...mask].map((octet) => octet.toString(2).padStart(8, '0')).join('');
 }

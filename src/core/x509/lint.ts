@@ -7,7 +7,8 @@ import type { Violation } from './anchor.ts';
 import { type Certificate } from './certificate.ts';
 import { sequence, time } from './der-writer.ts';
 import { isCertificateDnsName, isWildcardName } from './host-names.ts';
-import { MAX_COMPARISONS, nameViolation } from './name-constraints.ts';
+import { inheritanceViolation } from './constraint-inheritance.ts';
+import { constraintViolation, MAX_COMPARISONS, nameViolation } from './name-constraints.ts';
 import { equalNames } from './names.ts';
 import { OID } from './oids.ts';
 import { isStrongKey } from './strength.ts';
@@ -89,6 +90,11 @@ const RULES: readonly Rule[] = [
     (c) => mayBe(c, OID.nameConstraints, true) && (isCa(c) || extension(c, OID.nameConstraints) === undefined),
   ],
   [
+    'name-constraints-form',
+    'subtrees as in RFC 5280 section 4.2.1.10',
+    ({ extensions: { nameConstraints } }) => nameConstraints === undefined || constraintViolation(nameConstraints) === undefined,
+  ],
+  [
     'ski',
     'subjectKeyIdentifier, not critical (RFC 5280 section 4.2.1.2)',
     (c) => extension(c, OID.subjectKeyIdentifier)?.critical === false,
@@ -111,13 +117,26 @@ const RULES: readonly Rule[] = [
   ],
   [
     'svid-key-usage',
-    'digitalSignature in a leaf SVID (SPIFFE X509-SVID section 4.3)',
-    (c) => !isSvid(c) || isCa(c) || c.extensions.keyUsage?.has('digitalSignature') === true,
+    'digitalSignature and no cRLSign in a leaf SVID (SPIFFE X509-SVID section 4.3)',
+    (c) => !isSvid(c) || isCa(c) || (c.extensions.keyUsage?.has('digitalSignature') === true && !c.extensions.keyUsage.has('cRLSign')),
+  ],
+  [
+    'svid-path',
+    'a path in the SPIFFE ID of a leaf, and none in that of an authority (SPIFFE X509-SVID sections 3.1 and 3.2)',
+    (c) => spiffeIds(c).every((id) => /^spiffe:\/\/[^/]+$/.test(id) === isCa(c)),
   ],
 ];
 
+function spiffeIds(certificate: Certificate): string[] {
+  return names(certificate).flatMap((name) => (name.kind === 'uri' && name.value.startsWith('spiffe:') ? [name.value] : []));
+}
+
 function isSvid(certificate: Certificate): boolean {
-  return names(certificate).some((name) => name.kind === 'uri' && name.value.startsWith('spiffe:'));
+  return spiffeIds(certificate).length > 0;
+}
+
+function trustDomains(certificate: Certificate): (string | undefined)[] {
+  return spiffeIds(certificate).map((id) => id.split('/')[2]);
 }
 
 type IssuerRule = readonly [rule: string, clause: string, holds: (certificate: Certificate, issuer: Certificate) => boolean];
@@ -140,6 +159,17 @@ const ISSUER_RULES: readonly IssuerRule[] = [
     "names that the issuer's nameConstraints permit (RFC 5280 section 4.2.1.10)",
     (c, { extensions: { nameConstraints } }) =>
       nameConstraints === undefined || nameViolation(c, nameConstraints, { left: MAX_COMPARISONS }) === undefined,
+  ],
+  [
+    'issuer-subtrees',
+    "name constraints inside the issuer's (RFC 5280 section 4.2.1.10)",
+    (c, { extensions: { nameConstraints } }) =>
+      !isCa(c) || nameConstraints === undefined || inheritanceViolation(c.extensions.nameConstraints, nameConstraints) === undefined,
+  ],
+  [
+    'issuer-trust-domain',
+    "a SPIFFE ID in the issuer's trust domain (SPIFFE X509-SVID section 3.2)",
+    (c, issuer) => isCa(c) || trustDomains(issuer).every((own) => trustDomains(c).every((other) => other === own)),
   ],
   ['issuer-key-id', "the issuer's key identifier (RFC 5280 section 4.2.1.1)", (c, issuer) => sameKeyIdentifier(c, issuer)],
 ];

@@ -1,6 +1,6 @@
 /** The nameConstraints extension (RFC 5280 section 4.2.1.10). */
 import { contextTag, derError, type DerReader, enterDer, TAG } from './der.ts';
-import { type GeneralName, readGeneralName } from './general-names.ts';
+import { type GeneralName, maskBits, readGeneralName } from './general-names.ts';
 
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];
@@ -33,6 +33,5 @@ function subtrees(list: DerReader, where: string): GeneralName[] {
 /** RFC 4632: address and mask of 4 or 16 octets each, the mask ones and then zeros. */
 function isSubnet(bytes: Uint8Array): boolean {
   if (bytes.length !== 8 && bytes.length !== 32) return false;
-  const mask = [...bytes.subarray(bytes.length / 2)].map((octet) => octet.toString(2).padStart(8, '0')).join('');
-  return /^1*0*$/.test(mask);
+  return /^1*0*$/.test(maskBits(bytes.subarray(bytes.length / 2)));
 }

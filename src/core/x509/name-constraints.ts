@@ -1,6 +1,7 @@
 /** Name constraints (RFC 5280 sections 4.2.1.10 and 6.1.4 (g)): which names may stand below an authority. */
-import { equalBytes } from '../encoding.ts';
+import { concat, equalBytes } from '../encoding.ts';
 import type { Certificate } from './certificate.ts';
+import { writeGeneralName } from './extension-writer.ts';
 import type { GeneralName } from './general-names.ts';
 import { generalNameText } from './general-names.ts';
 import { isCertificateDnsName } from './host-names.ts';
@@ -147,4 +148,26 @@ function isConstraint(base: GeneralName): boolean {
     default:
       return true;
   }
+}
+
+/** True when every name inside `inner` is inside `outer`: both are subtrees of an authority. */
+export function isSubtreeWithin(inner: GeneralName, outer: GeneralName): boolean {
+  if (equalBytes(writeGeneralName(inner), writeGeneralName(outer))) return true;
+  if (inner.kind === 'dns' && outer.kind === 'dns') return isDnsWithin(inner.value, outer.value);
+  if (inner.kind === 'uri' && outer.kind === 'uri') return isHostWithin(inner.value.toLowerCase(), outer.value);
+  if (inner.kind === 'email' && outer.kind === 'email') return isMailWithin(inner.value, outer.value);
+  if (inner.kind === 'ip' && outer.kind === 'ip') return isSubnetWithin(inner.bytes, outer.bytes);
+  return inner.kind === 'directory' && outer.kind === 'directory' && startsWithName(inner.name, outer.name);
+}
+
+/** One mailbox holds itself only; hosts and domains hold mailboxes and hosts. */
+function isMailWithin(inner: string, outer: string): boolean {
+  if (mailbox(outer) !== undefined) return isEmailWithin(inner, outer);
+  return isHostWithin(inner.slice(inner.lastIndexOf('@') + 1).toLowerCase(), outer);
+}
+
+/** The longer prefix lies inside the shorter one. */
+function isSubnetWithin(inner: Uint8Array, outer: Uint8Array): boolean {
+  const [half, mask] = [inner.length / 2, outer.subarray(outer.length / 2)];
+  return isIpWithin(inner.subarray(0, half), outer) && isIpWithin(inner.subarray(half), concat(mask, mask));
 }

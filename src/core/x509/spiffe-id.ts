@@ -33,6 +33,11 @@ export function parseSpiffeId(text: string, what: string): SpiffeId {
   return { id: text, trustDomain, segments };
 }
 
+/** The SPIFFE ID of a trust domain itself, of signing certificates (SPIFFE X509-SVID section 3.2). */
+export function trustDomainId(trustDomain: string): string {
+  return `spiffe://${trustDomain}`;
+}
+
 /** The SPIFFE ID of an administrator of a trust domain. */
 export function adminId(trustDomain: string, name: string): string {
   return `spiffe://${trustDomain}/${RESERVED}/admin/${name}`;

@@ -145,7 +145,9 @@ describe('GeneralName', () => {
       [email('a@b'), 'email:a@b'],
       [uri('spiffe://a/b'), 'URI:spiffe://a/b'],
       [ip(10, 0, 0, 1), 'IP:10.0.0.1'],
-      [ip(10, 0, 0, 0, 255, 0, 0, 0), 'IP:10.0.0.0/255.0.0.0'],
+      [ip(10, 0, 0, 0, 255, 0, 0, 0), 'IP:10.0.0.0/8'],
+      [ip(10, 0, 0, 1, 255, 255, 255, 255), 'IP:10.0.0.1/32'],
+      [ip(10, 0, 0, 0, 255, 0, 255, 0), 'IP:10.0.0.0/255.0.255.0'],
       [directory(['CN', 'x']), 'DirName:CN=x'],
       [other, 'otherName:1.3.6.1.4.1.311.20.2.3'],
       [tlv(contextTag(8, 'primitive'), oid('1.2.3').subarray(2)), 'RID:1.2.3'],
@@ -173,7 +175,7 @@ describe('GeneralName', () => {
     expect(v6('20010db8 00010001 00010001 00010000')).toBe('2001:db8:1:1:1:1:1:0');
     expect(v6('20010000 00000001 00000000 00000000')).toBe('2001:0:0:1::');
     expect(ipText(concat(fromHex('20010db8000000000000000000000000'), new Uint8Array(4).fill(255), new Uint8Array(12)))).toBe(
-      '2001:db8::/ffff:ffff::',
+      '2001:db8::/32',
     );
   });
 });
