@@ -1,12 +1,28 @@
 /** Revokes one token, or every token so far of one node. */
+import { isDigest } from '../core/digest.ts';
+import { JoineryError } from '../core/errors.ts';
 import { isUuid, parseName } from '../core/names.ts';
 import type { StoreCheck, StoreWrite } from '../core/ports.ts';
-import { type Instant, plus } from '../core/time.ts';
+import { formatInstant, type Instant, plus } from '../core/time.ts';
 import type { TokenFormat } from '../core/token/grant.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { issuerOf, maxTokenLifetime } from './token-keys.ts';
 import { findToken } from './token-records.ts';
 import { moveClockMark, nodeWatermarkKey, revocationKey, type TokenName, tokenNotFound, untilOf } from './token-state.ts';
+
+/** As the record of a revocation holds it. */
+const MAX_REASON = 1024;
+
+const isShort = (id: string): boolean => /^[a-z0-9]{6}$/.test(id);
+
+/** The ids of each dialect. */
+const IS_ID: Readonly<Record<TokenFormat, (id: string) => boolean>> = {
+  jwt: isUuid,
+  omnirelay: isUuid,
+  secure: isDigest,
+  k3s: (id) => isDigest(id) || isShort(id),
+  kubeadm: isShort,
+};
 
 export interface RevokeTokenInput {
   /** jti, tokenId, sha256 of the raw secret, or kubeadm id. */
@@ -30,11 +46,16 @@ export interface RevokeTokenResult {
 
 /**
  * Revokes a token by its id, registered or not.
- * @throws ERR_TOKEN_NOT_FOUND for an id that is neither registered nor a UUID, unless a format is named; ERR_CLOCK_BEHIND, ERR_STORE_CONFLICT
+ * @throws ERR_TOKEN_NOT_FOUND for an id that is neither registered nor one that a token of the format can have, ERR_INPUT_MALFORMED,
+ * ERR_CLOCK_BEHIND, ERR_STORE_CONFLICT
  */
 export async function revokeToken(realm: Realm, input: RevokeTokenInput): Promise<RevokeTokenResult> {
-  const { id, reason } = input;
-  const { token, until, registered } = await locate(realm, input);
+  const { reason } = input;
+  // Every id is lower case; OmniRelay's tools show GUIDs in either.
+  const id = input.id.toLowerCase();
+  if (reason !== undefined && reason.length > MAX_REASON)
+    throw new JoineryError('ERR_INPUT_MALFORMED', `--reason: expected at most ${MAX_REASON} characters, found ${reason.length}`);
+  const { token, until, registered } = await locate(realm, { ...input, id });
   const key = revocationKey(token);
   const result = { id, format: token.format, registered };
   if ((await realm.store.get(key)) !== undefined) return { ...result, already: true };
@@ -62,9 +83,14 @@ async function locate(realm: Realm, input: RevokeTokenInput) {
   const { id, format = 'jwt', issuer = issuerOf(realm.config) } = input;
   const stored = await findToken(realm.store, id);
   if (stored !== undefined) return { token: stored.grant, until: untilOf(stored.grant), registered: true };
-  // A slip in an id must not look like a revocation: what is not registered has to look like an id at least.
-  if (input.format === undefined && !isUuid(id)) throw tokenNotFound(id);
-  const expiresAt = input.expiresAt ?? plus(realm.clock.now(), maxTokenLifetime(realm.config));
+  // A slip must not look like a revocation: what is not registered has to be an id that a token can have, of a time still to come.
+  if (!IS_ID[format](id)) throw tokenNotFound(id);
+  const now = realm.clock.now();
+  const expiresAt = input.expiresAt ?? plus(now, maxTokenLifetime(realm.config));
+  if (expiresAt <= now)
+    throw new JoineryError('ERR_INPUT_MALFORMED', `--exp: expected later than ${formatInstant(now)}, found ${formatInstant(expiresAt)}`);
+  if (format === 'omnirelay' && input.issuer === undefined)
+    throw new JoineryError('ERR_INPUT_MALFORMED', '--issuer: expected the issuer in the omnirelay token, found none');
   return { token: { format, issuer, id }, until: untilOf({ expiresAt }), registered: false };
 }
 

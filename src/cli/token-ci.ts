@@ -21,6 +21,9 @@ export function checkCi(ci: 'github' | 'gitlab', out: string | undefined): void 
   if (ci === 'github' && !currentIo().env['GITHUB_OUTPUT']) {
     throw new JoineryError('ERR_USAGE', '--ci: expected GITHUB_OUTPUT in the environment of a GitHub step, found none');
   }
+  if (ci === 'github' && out !== undefined) {
+    throw new JoineryError('ERR_USAGE', '--out: expected without --ci github, which sets an output of the step, found with it');
+  }
   if (ci === 'gitlab' && out === undefined) {
     throw new JoineryError('ERR_USAGE', '--out: expected with --ci gitlab the file that artifacts:reports:dotenv names, found none');
   }

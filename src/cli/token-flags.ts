@@ -82,6 +82,8 @@ export function labelFlags(values: readonly string[]): Readonly<Record<string, s
     const [, key, text] = /^([A-Za-z0-9._/-]{1,63})=(.*)$/s.exec(value) ?? [];
     if (key === undefined || text === undefined)
       throw new JoineryError('ERR_USAGE', `--label: expected key=value, found ${JSON.stringify(value.slice(0, 40))}`);
+    // Own member or prototype: readers of JSON differ.
+    if (key === '__proto__') throw new JoineryError('ERR_USAGE', '--label: expected another key than __proto__, found it');
     if (labels.has(key)) throw new JoineryError('ERR_USAGE', `--label: expected each key once, found ${key} twice`);
     labels.set(key, text);
   }

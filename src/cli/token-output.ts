@@ -1,4 +1,5 @@
 /** Where a new token goes: into a new file of mode 0600, or to stdout when somebody says so. */
+import { dirname } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { createFrom } from '../adapters/files.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
@@ -20,15 +21,18 @@ export interface TokenOutput {
 
 /**
  * Before anything is minted: a token that cannot be delivered must not exist.
- * @throws ERR_USAGE when the token has nowhere to go, ERR_FILE_EXISTS
+ * @throws ERR_USAGE when the token has nowhere to go, ERR_FILE_NOT_FOUND, ERR_FILE_EXISTS
  */
 export async function checkTokenOutput(files: Files, { out, reveal }: TokenOutput): Promise<void> {
-  if (out === '-' || (out === undefined && !reveal)) {
+  if (out === '-' || out === '' || (out === undefined && !reveal)) {
     throw new JoineryError('ERR_USAGE', '--out: expected a file for the token, or --reveal, found neither', {
       hint: 'write it to a file of mode 0600 with --out FILE; --reveal prints it, where a log may keep it',
     });
   }
-  if (out === undefined || (await files.stat(out)) === undefined) return;
+  if (out === undefined) return;
+  if ((await files.stat(dirname(out))) === undefined)
+    throw new JoineryError('ERR_FILE_NOT_FOUND', `${out}: expected a directory to write it in, found none`);
+  if ((await files.stat(out)) === undefined) return;
   throw new JoineryError('ERR_FILE_EXISTS', `${out}: expected a new file for the token, found one that exists`, {
     hint: 'choose another name',
   });

@@ -18,6 +18,31 @@ const issue = () => Promise.resolve({ result: 'certificate' });
 const consume = (realm: TokenRealm, token: string, keyThumbprint = 'key-1') =>
   consumeToken(realm, { token, cluster: 'prod', role: 'worker', node: 'n1', keyThumbprint }, issue);
 
+describe('a revocation that would not revoke is refused', () => {
+  const id = '3f0a3f5e-7a53-4c39-8c39-8c397a533f0a';
+
+  test('an end that has passed, which gc would forget at once', async () => {
+    const realm = await tokenRealm();
+    const now = realm.clock.now();
+    expect(await codeOf(revokeToken(realm, { id, expiresAt: now }))).toBe('ERR_INPUT_MALFORMED');
+    expect(await codeOf(revokeToken(realm, { id, expiresAt: plus(now, 1) }))).toBe('ok');
+  });
+
+  test('a reason longer than its record holds, which would make the record unreadable', async () => {
+    const realm = await tokenRealm();
+    expect(await codeOf(revokeToken(realm, { id, reason: 'x'.repeat(1025) }))).toBe('ERR_INPUT_MALFORMED');
+    expect(await codeOf(revokeToken(realm, { id, reason: 'x'.repeat(1024) }))).toBe('ok');
+  });
+
+  test('an omnirelay token without its issuer; its GUID counts in either case', async () => {
+    const realm = await tokenRealm();
+    const input = { id: id.toUpperCase(), format: 'omnirelay' } as const;
+    expect(await codeOf(revokeToken(realm, input))).toBe('ERR_INPUT_MALFORMED');
+    expect(await codeOf(revokeToken(realm, { ...input, issuer: 'omnirelay-cli' }))).toBe('ok');
+    expect(Object.keys(realm.store.dump())).toContain(`token-revoked/omnirelay/omnirelay-cli/${id}`);
+  });
+});
+
 describe('revoking', () => {
   test('stops a registered token, once', async () => {
     const realm = await tokenRealm();
@@ -42,6 +67,9 @@ describe('revoking', () => {
     await revokeToken(realm, { id: 'abcdef', format: 'kubeadm', issuer: 'a/b', expiresAt, reason: 'leaked' });
     expect(realm.store.dump()['token-revoked/kubeadm/a%2Fb/abcdef']).toMatchObject({ until: expiresAt + 3600, reason: 'leaked' });
     await expect(revokeToken(realm, { id: 'slip' })).rejects.toMatchObject({ code: 'ERR_TOKEN_NOT_FOUND', hint: 'see joinery token list' });
+    for (const format of ['jwt', 'secure', 'k3s', 'kubeadm', 'omnirelay'] as const) {
+      expect(await codeOf(revokeToken(realm, { id: 'slip', format }))).toBe('ERR_TOKEN_NOT_FOUND');
+    }
   });
 
   test('everything of a node needs no id, and later tokens are good', async () => {

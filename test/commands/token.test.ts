@@ -81,6 +81,8 @@ describe('token mint', () => {
     expect([refused.exit, refused.stdout]).toEqual([2, '']);
     expect(refused.stderr).toContain('write it to a file of mode 0600 with --out FILE');
     expect((await mint('--out', '-')).exit).toBe(2);
+    expect((await mint('--out', '')).exit).toBe(2);
+    expect(code(await mint('--out', path('missing/token'), '--json'))).toBe('ERR_FILE_NOT_FOUND');
     expect(code(await inRealm('token', 'mint', '--cluster', 'prod', '--role', 'king', '--reveal', '--json'))).toBe('ERR_ROLE_UNKNOWN');
   });
 
@@ -89,6 +91,7 @@ describe('token mint', () => {
     [['--environment', 'other'], 'ERR_TOKEN_ENVIRONMENT'],
     [['--label', 'x'], 'ERR_USAGE'],
     [['--label', 'x=1', '--label', 'x=2'], 'ERR_USAGE'],
+    [['--label', '__proto__=x'], 'ERR_USAGE'],
     [['--ttl', 'soon'], 'ERR_USAGE'],
     [['--not-before', 'soon'], 'ERR_USAGE'],
     [['--max-uses', '0'], 'ERR_USAGE'],
@@ -416,6 +419,7 @@ describe('pipelines', () => {
     expect(json.stdout).not.toContain('add-mask');
     expect(json.stderr).toMatch(/^::add-mask::/);
     expect(code(await ci(['github', '--json']))).toBe('ERR_USAGE');
+    expect(code(await ci(['github', '--out', path('ignored'), '--json'], { GITHUB_OUTPUT: output }))).toBe('ERR_USAGE');
   });
 
   test('gitlab gets a dotenv report', async () => {
@@ -424,6 +428,7 @@ describe('pipelines', () => {
     expect(readFileSync(out, 'utf8')).toMatch(/^JOIN_TOKEN=\S+\n$/);
     expect(statSync(out).mode & 0o777).toBe(0o600);
     expect(code(await ci(['gitlab', '--json']))).toBe('ERR_USAGE');
+    expect(code(await ci(['gitlab', '--out', out, '--json']))).toBe('ERR_FILE_EXISTS');
   });
 });
 

@@ -67,8 +67,8 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     const { ci } = flags;
-    if (ci === undefined) await checkTokenOutput(context.world.files, flags);
-    else checkCi(ci, flags.out);
+    if (ci !== undefined) checkCi(ci, flags.out);
+    if (ci !== 'github') await checkTokenOutput(context.world.files, flags);
     if (isStream(flags)) return this.#stream(await batchByFlags(context, flags));
     const minted = isStateless(flags)
       ? await onlyToken(await batchByFlags(context, flags))
