@@ -5,7 +5,7 @@ import { type ErrorCode, isJoineryError, JoineryError } from '../errors.ts';
 import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
 import type { Instant } from '../time.ts';
 import { type AlgorithmIdentifier, readAlgorithm, readSpki, signatureAlgorithmOf, type SubjectPublicKeyInfo } from './algorithms.ts';
-import { contextTag, derError, type DerReader, enterDer, readDer, TAG } from './der.ts';
+import { contextTag, derError, type DerReader, enterDer, TAG } from './der.ts';
 import { integerOf, octetBitsOf, smallIntegerOf, timeOf } from './der-values.ts';
 import { type Extensions, readExtensionList, readExtensions } from './extensions.ts';
 import { equalNames, type Name, readName } from './names.ts';
@@ -107,7 +107,7 @@ type TbsFields = Pick<
 >;
 
 function readTbs(tbs: Uint8Array, what: string): TbsFields {
-  const reader = enterDer(readDer(tbs, TAG.sequence, what).bytes, TAG.sequence, `${what} tbsCertificate`);
+  const reader = enterDer(tbs, TAG.sequence, `${what} tbsCertificate`);
   const version = readVersion(reader, what);
   const serialNumber = toHex(integerOf(reader.next(TAG.integer, 'serialNumber'), `${what} serialNumber`));
   const algorithm = readAlgorithm(reader, what);

@@ -4,7 +4,7 @@ import { JoineryError } from '../errors.ts';
 import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
 import { readSpki, signatureAlgorithmOf, type SubjectPublicKeyInfo } from './algorithms.ts';
 import { isSignedBy, readSigned, recode } from './certificate.ts';
-import { contextTag, derError, type DerReader, enterDer, readDer, TAG } from './der.ts';
+import { contextTag, derError, type DerReader, enterDer, TAG } from './der.ts';
 import { oidOf, smallIntegerOf } from './der-values.ts';
 import { type Extensions, readExtensionList, readExtensions } from './extensions.ts';
 import { type Name, readName } from './names.ts';
@@ -41,7 +41,7 @@ export function parseCsr(der: Uint8Array, what = 'certification request'): Certi
 
 function readCsr(der: Uint8Array, what: string): CertificationRequest {
   const { tbs, algorithm, signature } = readSigned(der, what);
-  const reader = enterDer(readDer(tbs, TAG.sequence, what).bytes, TAG.sequence, `${what} certificationRequestInfo`);
+  const reader = enterDer(tbs, TAG.sequence, `${what} certificationRequestInfo`);
   if (smallIntegerOf(reader.next(TAG.integer, 'version'), what) !== 0) throw derError(what, 'expected version 1, found another');
   const subject = readName(reader.next(TAG.sequence, 'subject'), `${what} subject`);
   const publicKey = readSpki(reader, `${what} subjectPKInfo`);

@@ -1,6 +1,8 @@
 /** What the contents of DER values mean (X.690 sections 8 and 11). Every function throws ERR_DER_MALFORMED. */
 import { fromCivil, type Instant } from '../time.ts';
 import { derError, type DerValue, TAG } from './der.ts';
+import { oid } from './der-writer.ts';
+import { OID } from './oids.ts';
 
 /** X.690 section 11.1: TRUE is 0xFF. */
 export function booleanOf({ content }: DerValue, what: string): boolean {
@@ -29,8 +31,17 @@ export function smallIntegerOf(value: DerValue, what: string): number {
 /** Nobody needs longer ones, and decimal text of long arcs takes quadratic time. */
 const MAX_OID_OCTETS = 64;
 
+const latin1 = ({ buffer, byteOffset, byteLength }: Uint8Array): string => Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+
+/** Contents of the object identifiers that everything is full of: looked up, because arcs are slow. */
+const KNOWN: ReadonlyMap<string, string> = new Map(Object.values(OID).map((dotted) => [latin1(oid(dotted).subarray(2)), dotted]));
+
 /** Dotted decimal. */
 export function oidOf({ content }: DerValue, what: string): string {
+  return KNOWN.get(latin1(content)) ?? readOid(content, what);
+}
+
+function readOid(content: Uint8Array, what: string): string {
   if (content.length === 0 || content.length > MAX_OID_OCTETS || (content.at(-1) as number) >= 0x80) {
     throw derError(what, `expected an object identifier of 1 to ${MAX_OID_OCTETS} octets, found another`);
   }
@@ -49,7 +60,7 @@ export function oidOf({ content }: DerValue, what: string): string {
   return [root, first - root * 40, ...rest].join('.');
 }
 
-/** Seven octets hold 49 bits, which a number holds too; BigInt is slow, and certificates are full of object identifiers. */
+/** Seven octets hold 49 bits, which a number holds too; BigInt is slow. */
 function arcOf(octets: Uint8Array): number | bigint {
   if (octets.length <= 7) return octets.reduce((arc, octet) => arc * 128 + (octet & 0x7f), 0);
   return octets.reduce((arc, octet) => arc * 128n + BigInt(octet & 0x7f), 0n);

@@ -1,5 +1,5 @@
 /** A small writer of DER (X.690). What it writes, {@link DerReader} reads: a property test shows it. */
-import { concat, utf8 } from '../encoding.ts';
+import { concat } from '../encoding.ts';
 import { type Instant, toCivil } from '../time.ts';
 import { contextTag, TAG } from './der.ts';
 
@@ -117,9 +117,16 @@ export function namedBits(bits: readonly number[]): Uint8Array {
   return tlv(TAG.bitString, Uint8Array.of((8 - ((last + 1) % 8)) % 8), octets);
 }
 
+const encoder = new TextEncoder();
+
 /** Text in a string type, or under an implicit tag. The caller has checked the character set. */
 export function text(tag: number, value: string): Uint8Array {
-  return tlv(tag, utf8(value));
+  const length = Buffer.byteLength(value);
+  const octets = lengthOctets(length);
+  const out = allocate(2 + octets + length);
+  writeHeader(out, tag, length, octets);
+  encoder.encodeInto(value, out.subarray(2 + octets));
+  return out;
 }
 
 const FIRST_GENERALIZED_YEAR = 2050;

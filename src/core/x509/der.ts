@@ -39,6 +39,27 @@ export interface DerValue {
   readonly bytes: Uint8Array;
 }
 
+/** Most values are asked for their contents only: each view of bytes costs more than the reading of a header. */
+class ReadValue implements DerValue {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  readonly #source: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(source: Uint8Array, start: number, header: Header) {
+    this.tag = header.tag;
+    this.content = source.subarray(header.start, header.end);
+    this.#source = source;
+    this.#start = start;
+    this.#end = header.end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#source.subarray(this.#start, this.#end);
+  }
+}
+
 const MAX_DEPTH = 32;
 
 /** Reads values one after the other. Every error names where it is. */
@@ -68,9 +89,9 @@ export class DerReader {
   any(what: string): DerValue {
     const where = `${this.#what}.${what}`;
     const header = readHeader(this.#bytes, this.#offset, where);
-    const bytes = this.#bytes.subarray(this.#offset, header.end);
+    const value = new ReadValue(this.#bytes, this.#offset, header);
     this.#offset = header.end;
-    return { tag: header.tag, content: this.#bytes.subarray(header.start, header.end), bytes };
+    return value;
   }
 
   /** The next value, which must have this identifier octet. @throws ERR_DER_MALFORMED */
@@ -132,8 +153,16 @@ function hexTag(tag: number | undefined): string {
   return tag === undefined ? 'the end' : `0x${tag.toString(16).padStart(2, '0')}`;
 }
 
-function readHeader(bytes: Uint8Array, offset: number, where: string): { tag: number; start: number; end: number } {
-  const [tag, first] = [bytes[offset], bytes[offset + 1]];
+interface Header {
+  readonly tag: number;
+  /** Of the contents. */
+  readonly start: number;
+  readonly end: number;
+}
+
+function readHeader(bytes: Uint8Array, offset: number, where: string): Header {
+  const tag = bytes[offset];
+  const first = bytes[offset + 1];
   if (tag === undefined || first === undefined) throw derError(where, 'expected a value, found the end');
   if ((tag & 0x1f) === 0x1f) throw derError(where, 'expected a tag number below 31, found a larger one');
   const start = offset + 2 + (first < 0x80 ? 0 : first & 0x7f);

@@ -25,7 +25,12 @@ const SYNTAX = 'attributes like CN=web-root,O=Example (RFC 4514)';
 
 /** DER of a Name with one attribute in each relative name; `attributes` from the least specific on. */
 export function writeName(attributes: readonly (readonly [AttributeShortName, string])[]): Uint8Array {
-  return sequence(...attributes.map((attribute) => setOf(writeAttribute(attribute))));
+  return sequence(...attributes.map(writeRdn));
+}
+
+/** DER of a relative distinguished name of one attribute. */
+export function writeRdn(attribute: readonly [AttributeShortName, string]): Uint8Array {
+  return setOf(writeAttribute(attribute));
 }
 
 function writeAttribute([type, value]: readonly [AttributeShortName, string]): Uint8Array {

@@ -3,9 +3,10 @@ import { equalBytes } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { Seconds } from '../time.ts';
 import { type NameKind, parseAddress } from './alternative-names.ts';
+import { sequence } from './der-writer.ts';
 import type { AlternativeName } from './extension-writer.ts';
-import { generalNameText } from './general-names.ts';
-import { type AttributeShortName, writeName } from './name-text.ts';
+import { generalNameText, ipText } from './general-names.ts';
+import { writeRdn } from './name-text.ts';
 import { adminIdViolation, nodeIdViolation, parseSpiffeId } from './spiffe-id.ts';
 import { LEAF_PROFILES, type LeafProfile } from './template.ts';
 
@@ -140,12 +141,19 @@ const MAX_COMMON_NAME = 64;
 export function defaultSubject(names: readonly AlternativeName[], environment: string): Uint8Array {
   const [first] = names;
   const text = first === undefined ? '' : commonNameOf(first);
-  const attributes: (readonly [AttributeShortName, string])[] = [['O', environment]];
-  if (text !== '' && text.length <= MAX_COMMON_NAME) attributes.push(['CN', text]);
-  return writeName(attributes);
+  const commonName = text !== '' && text.length <= MAX_COMMON_NAME ? [writeRdn(['CN', text])] : [];
+  return sequence(organization(environment), ...commonName);
+}
+
+/** All certificates of a realm have one: the last one is kept. */
+let lastOrganization = { environment: '', der: writeRdn(['O', '']) };
+
+function organization(environment: string): Uint8Array {
+  if (lastOrganization.environment !== environment) lastOrganization = { environment, der: writeRdn(['O', environment]) };
+  return lastOrganization.der;
 }
 
 function commonNameOf(name: AlternativeName): string {
-  const text = generalNameText(name).slice(generalNameText(name).indexOf(':') + 1);
-  return name.kind === 'uri' ? text.slice(text.lastIndexOf('/') + 1) : text;
+  if (name.kind === 'ip') return ipText(name.bytes);
+  return name.kind === 'uri' ? name.value.slice(name.value.lastIndexOf('/') + 1) : name.value;
 }
