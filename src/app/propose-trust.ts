@@ -3,7 +3,7 @@ import { JoineryError } from '../core/errors.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import { type AnchorChange, compareAnchors, composeManifest } from '../core/trust/compose.ts';
 import { type Envelope, signEnvelope, type Threshold, validSigners } from '../core/trust/envelope.ts';
-import { MAX_VERSION, readManifest, type SignedManifest, type TrustManifest } from '../core/trust/manifest.ts';
+import { MAX_VERSION, type Phase, readManifest, type SignedManifest, type TrustManifest } from '../core/trust/manifest.ts';
 import { otherPurpose, type Purpose } from '../core/trust/purpose.ts';
 import { assertSeparate } from '../core/trust/separation.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
@@ -22,6 +22,8 @@ export interface Proposal<P extends Purpose> {
   readonly expires: number;
   /** Seconds from now. */
   readonly grace?: number | undefined;
+  /** By fingerprint. */
+  readonly phases?: ReadonlyMap<string, Phase> | undefined;
   readonly reason?: string | undefined;
   readonly sharedAnchorReason?: string | undefined;
   /** Begins a new chain instead of replacing the active version, with a number above `above`. */

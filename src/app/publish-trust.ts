@@ -1,6 +1,7 @@
 /** Publishes the next version of a trust bundle from authorities of the realm and from PEM texts. */
 import { JoineryError } from '../core/errors.ts';
 import { canonicalBundle, type PemText } from '../core/trust/bundle.ts';
+import type { Phase } from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { readCa } from './ca-records.ts';
@@ -17,6 +18,8 @@ export interface PublishTrust<P extends Purpose = Purpose> {
   readonly expires?: number | undefined;
   /** Seconds in which the anchors that are left out still stand. */
   readonly grace?: number | undefined;
+  /** Phases of anchors, by name of an authority of the realm or by fingerprint, where they are not those that follow. */
+  readonly phases?: readonly { readonly anchor: string; readonly phase: Phase }[] | undefined;
   readonly reason?: string | undefined;
   /** Why one anchor may serve both purposes. */
   readonly sharedAnchorReason?: string | undefined;
@@ -34,8 +37,19 @@ export async function publishTrust<P extends Purpose>(realm: Realm, input: Publi
   const event = 'bootstrap_trust.publish';
   return auditingRefusal(realm, event, purpose, {}, async () => {
     const anchors = await readAnchors(realm, input);
-    return proposeVersion(realm, { event, purpose, anchors, expires, grace, reason, sharedAnchorReason });
+    const phases = await readPhases(realm, input);
+    return proposeVersion(realm, { event, purpose, anchors, expires, grace, phases, reason, sharedAnchorReason });
   });
+}
+
+const FINGERPRINT = /^[0-9a-f]{64}$/;
+
+async function readPhases(realm: Realm, { phases = [] }: PublishTrust): Promise<ReadonlyMap<string, Phase>> {
+  const found = new Map<string, Phase>();
+  for (const { anchor, phase } of phases) {
+    found.set(FINGERPRINT.test(anchor) ? anchor : (await readCa(realm, anchor, '--phase')).certificate.fingerprint, phase);
+  }
+  return found;
 }
 
 /** The anchors that were asked for. @throws see {@link publishTrust} */

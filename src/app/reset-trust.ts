@@ -5,7 +5,7 @@ import { DEFAULT_MANIFEST_LIFETIME, type PublishTrust, readAnchors } from './pub
 import type { Realm } from './realm.ts';
 import { auditingRefusal } from './trust-audit.ts';
 
-export interface ResetTrust<P extends Purpose = Purpose> extends Omit<PublishTrust<P>, 'grace'> {
+export interface ResetTrust<P extends Purpose = Purpose> extends Omit<PublishTrust<P>, 'grace' | 'phases'> {
   readonly reason: string;
   /** The highest number that a node may have seen, where an attacker signed versions of their own. */
   readonly above?: number | undefined;

@@ -1,5 +1,7 @@
 /** Flags that the trust commands share. */
 import * as Flags from '@oclif/core/flags';
+import { JoineryError } from '../core/errors.ts';
+import { type Phase, PHASES } from '../core/trust/manifest.ts';
 import { PURPOSES } from '../core/trust/purpose.ts';
 
 const description = 'which trust: control-plane-https verifies platform endpoints, node-cert-lifecycle verifies node certificates';
@@ -31,3 +33,21 @@ export const keyTypeFlag = Flags.option({
 })();
 
 export const minSignaturesFlag = Flags.integer({ min: 1, max: 16, description: 'signatures that the next version needs', helpValue: 'N' });
+
+export const phaseFlag = Flags.string({
+  multiple: true,
+  description:
+    'phase of an anchor, by name of an authority or by fingerprint: phasing-in, active or phasing-out (repeatable; default: active, or ' +
+    'with --grace what follows from the version before)',
+  helpValue: 'ANCHOR=PHASE',
+});
+
+/** @throws ERR_USAGE */
+export function phasesOf(flags: readonly string[] = []): { readonly anchor: string; readonly phase: Phase }[] {
+  return flags.map((text) => {
+    const [anchor = '', word] = text.split('=', 2);
+    const phase = PHASES.find((known) => known === word);
+    if (anchor !== '' && phase !== undefined) return { anchor, phase };
+    throw new JoineryError('ERR_USAGE', `--phase: expected ANCHOR=${PHASES.join('|')}, found ${JSON.stringify(text.slice(0, 100))}`);
+  });
+}

@@ -82,6 +82,30 @@ describe('publishTrust', () => {
     expect(auditOf(realm).at(-1)?.['details']).toMatchObject({ replaces_version: 1 });
   });
 
+  it('takes phases that are said, by name and by fingerprint', async () => {
+    const realm = await newRealm();
+    const [before] = (await publishAndActivate(realm, 'web-root')).anchors;
+    const both = { purpose: CPH, cas: ['web-root', 'web-root-2'], pems: [] } as const;
+    const phasesIn = async (more: Partial<Parameters<typeof publishTrust>[1]>) =>
+      Object.fromEntries((await publishTrust(realm, { ...both, ...more })).anchors.map(({ subject, phase }) => [subject, phase]));
+    expect(await phasesIn({ phases: [{ anchor: 'web-root-2', phase: 'phasing-in' }] })).toEqual({
+      'CN=web-root': 'active',
+      'CN=web-root-2': 'phasing-in',
+    });
+    const leaving = [
+      { anchor: before?.fingerprint as string, phase: 'phasing-out' },
+      { anchor: 'web-root-2', phase: 'active' },
+    ] as const;
+    expect(await phasesIn({ grace: 60, phases: leaving })).toEqual({ 'CN=web-root': 'phasing-out', 'CN=web-root-2': 'active' });
+    expect((await refusalOf(publishTrust(realm, { ...both, phases: leaving }))).message).toContain('expected --grace beside phasing-out');
+    const other = [{ anchor: '0'.repeat(64), phase: 'active' }] as const;
+    expect((await refusalOf(publishTrust(realm, { ...both, phases: other }))).message).toContain(
+      '--phase: expected an anchor of the new version',
+    );
+    const unknown = [{ anchor: 'nobody', phase: 'active' }] as const;
+    expect((await refusalOf(publishTrust(realm, { ...both, phases: unknown }))).code).toBe('ERR_CA_NOT_FOUND');
+  });
+
   it('drops the anchors that are left out without a grace window, and shows them', async () => {
     const realm = await newRealm();
     await publishAndActivate(realm, 'web-root');

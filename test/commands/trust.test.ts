@@ -185,3 +185,12 @@ describe('joinery trust for SPIFFE and for several signers', () => {
     expect(await joinery(`trust keys create ${P} --name carol --type p384`)).toMatchObject({ exit: 0 });
   });
 });
+
+describe('joinery trust publish --phase', () => {
+  it('takes the phase of an anchor', async () => {
+    const staged = await data(`trust publish ${P} --ca web-root --ca web-root-2 --phase web-root=phasing-in --grace 30d`);
+    expect(staged['anchors']).toContainEqual(expect.objectContaining({ subject: 'CN=web-root,O=lab', phase: 'phasing-in' }));
+    for (const text of ['web-root', 'web-root=gone', '=active'])
+      expect(await joinery(`trust publish ${P} --ca web-root --phase ${text}`)).toMatchObject({ exit: 2 });
+  });
+});

@@ -4,7 +4,7 @@ import { resetTrustChain } from '../../app/reset-trust.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { durationFlag, keyFlags, realmFlags } from '../../cli/flags.ts';
 import { nameOfInput, readInput } from '../../cli/input.ts';
-import { purposeFlag } from '../../cli/trust-flags.ts';
+import { phaseFlag, phasesOf, purposeFlag } from '../../cli/trust-flags.ts';
 import { publishedData, publishedText } from '../../cli/trust-output.ts';
 import { decodeUtf8 } from '../../core/encoding.ts';
 import { MAX_BUNDLE, type PemText } from '../../core/trust/bundle.ts';
@@ -37,6 +37,7 @@ export default class TrustPublish extends BaseCommand<typeof TrustPublish> {
       description: 'keep the anchors that are left out for this long, as phasing out',
       helpValue: 'DURATION',
     }),
+    phase: phaseFlag,
     reason: Flags.string({ description: 'why, for the manifest and the audit log', helpValue: 'TEXT' }),
     'allow-shared-anchor': Flags.string({
       description: 'let one anchor serve both purposes, for this reason (it stands in the manifest)',
@@ -45,7 +46,7 @@ export default class TrustPublish extends BaseCommand<typeof TrustPublish> {
     'new-chain': Flags.boolean({
       description: 'begin anew because the signers are lost: nodes accept it by joinery trust reset with its digest only',
       dependsOn: ['reason'],
-      exclusive: ['grace'],
+      exclusive: ['grace', 'phase'],
     }),
     above: Flags.integer({
       min: 1,
@@ -73,7 +74,7 @@ export default class TrustPublish extends BaseCommand<typeof TrustPublish> {
     // --new-chain depends on --reason.
     const published = flags['new-chain']
       ? await resetTrustChain(realm, { ...common, reason: reason as string, above })
-      : await publishTrust(realm, { ...common, reason, grace });
+      : await publishTrust(realm, { ...common, reason, grace, phases: phasesOf(flags.phase) });
     if (published.signatures < published.minSignatures) {
       this.warning(
         `version ${published.version} has ${published.signatures} of ${published.minSignatures} signatures: joinery trust propose asks the other signers`,

@@ -21,6 +21,8 @@ export interface Composition<P extends Purpose> {
   readonly expires: number;
   /** Seconds from now in which the anchors that are left out still stand. */
   readonly grace?: number | undefined;
+  /** Phases that the operator says, in place of those that follow from the anchors. */
+  readonly phases?: ReadonlyMap<string, Phase> | undefined;
   readonly signers: readonly PublicJwk[];
   readonly minSignatures: number;
   readonly reason?: string | undefined;
@@ -29,12 +31,14 @@ export interface Composition<P extends Purpose> {
 
 /**
  * The manifest of the next version. With a grace window the anchors of the replaced version that were left out stay as
- * phasing-out and new ones come as phasing-in; without one all are active.
- * @throws ERR_USAGE for a grace window without a version to replace, ERR_INPUT_TOO_LARGE, ERR_TRUST_ANCHOR_EXPIRED
+ * phasing-out and new ones come as phasing-in; without one all are active. An operator who knows better says another phase.
+ * @throws ERR_USAGE for a grace window without a version to replace, a phase of an anchor that is not there or phasing-out without a window, ERR_INPUT_TOO_LARGE, ERR_TRUST_ANCHOR_EXPIRED
  */
 export function composeManifest<P extends Purpose>(composition: Composition<P>): TrustManifest<P> {
   const { replaces, grace, now, reason, sharedAnchorReason } = composition;
   const phases = phasesOf(composition);
+  for (const [fingerprint, phase] of composition.phases ?? [])
+    phases.set(fingerprint as Fingerprint, placedAs(phases, fingerprint, phase, grace));
   const bundle = bundleOf([...phases.values()].map(({ certificate }) => certificate));
   assertStanding(bundle.anchors, now);
   return {
@@ -79,6 +83,21 @@ function phasesOf<P extends Purpose>({ replaces, anchors, grace }: Composition<P
     if (!placed.has(certificate.fingerprint)) placed.set(certificate.fingerprint, { certificate, phase: 'phasing-out' });
   }
   return placed;
+}
+
+function placedAs(phases: ReadonlyMap<Fingerprint, Placed>, fingerprint: string, phase: Phase, grace: number | undefined): Placed {
+  const placed = phases.get(fingerprint as Fingerprint);
+  if (placed === undefined) {
+    throw new JoineryError('ERR_USAGE', `--phase: expected an anchor of the new version, found ${fingerprint}`, {
+      hint: 'name it with --ca or --pem too, or keep it with --grace',
+    });
+  }
+  if (phase === 'phasing-out' && grace === undefined) {
+    throw new JoineryError('ERR_USAGE', '--phase: expected --grace beside phasing-out, found none', {
+      hint: '--grace says when the anchor may be retired',
+    });
+  }
+  return { certificate: placed.certificate, phase };
 }
 
 function assertStanding(anchors: readonly Certificate[], now: Instant): void {
