@@ -27,6 +27,8 @@ export interface CreateCaInput {
   readonly ttl?: Seconds | undefined;
   /** Instead of `ttl`. */
   readonly notAfter?: Instant | undefined;
+  /** Refuses what would outlive the parent, instead of shortening it. */
+  readonly strict?: boolean | undefined;
   /** RFC 4514; default `CN=<name>,O=<environment>`. */
   readonly subject?: string | undefined;
   /** Default offline for a root, online for another. */
@@ -106,10 +108,23 @@ async function prepare(realm: Realm, input: CreateCaInput): Promise<Plan> {
     parent,
     custody: input.custody ?? (parent === undefined ? 'offline' : 'online'),
     subject: input.subject === undefined ? defaultSubject(realm, caName) : parseNameText(input.subject, '--subject'),
-    validity: validityOf({ now, notAfter, issuer: parent?.certificate }),
+    validity: validityUnder(parent, { now, notAfter, strict: input.strict }),
     pathLen: pathLenOf(parent, input.pathLen),
     scope: scopeOf(parent, input),
   };
+}
+
+function validityUnder(
+  parent: CertificateAuthority | undefined,
+  { now, notAfter, strict }: { readonly now: Instant; readonly notAfter: Instant; readonly strict: boolean | undefined },
+): Validity {
+  const validity = validityOf({ now, notAfter, issuer: parent?.certificate });
+  if (strict !== true || !validity.shortened) return validity;
+  throw new JoineryError(
+    'ERR_CERTIFICATE_OUTLIVES',
+    `--strict: expected an end not after the parent's, ${formatInstant(validity.notAfter)}, found ${formatInstant(notAfter)}`,
+    { hint: 'ask for a shorter life with --ttl, or create it under a newer authority' },
+  );
 }
 
 function defaultSubject(realm: Realm, caName: string): Uint8Array {

@@ -10,7 +10,7 @@ import { adminId } from '../core/x509/spiffe-id.ts';
 import type { CertificateRecord } from './certificate-records.ts';
 import { chainPem } from './issue-certificates.ts';
 import { type LeafChange, leafChange, openLeafIssuer, shortenedWarning } from './leaf-issuer.ts';
-import { assertAbsent } from './new-files.ts';
+import { assertAbsent, ensureDirectory } from './new-files.ts';
 import { commit, type Realm } from './realm.ts';
 
 export interface IssueAdminInput {
@@ -18,7 +18,7 @@ export interface IssueAdminInput {
   /** The authority that signs. */
   readonly ca: string;
   readonly keyType: KeyType;
-  /** Directory that is there; `<name>.key` (0600) and `<name>.crt` are made in it. */
+  /** Made (0700) where it is not there; `<name>.key` (0600) and `<name>.crt` are made in it. */
   readonly directory: string;
   /** Encrypts the key. */
   readonly passphrase?: Secret | undefined;
@@ -43,6 +43,7 @@ export async function issueAdmin(realm: Realm, keys: PortableKeys, input: IssueA
   const [keyFile, certificateFile] = [`${directory}/${name}.key`, `${directory}/${name}.crt`];
   await assertAbsent(realm.files, [keyFile, certificateFile]);
   const issuer = await openLeafIssuer(realm, input.ca);
+  await ensureDirectory(realm.files, directory);
   const key = keys.generate(input.keyType);
   const id = adminId(realm.config.trust_domain, name);
   const names = [{ kind: 'uri', value: id }] as const;

@@ -12,6 +12,7 @@ import { PROFILES, type ProfileName, profileNames } from '../core/x509/profiles.
 import type { CertificateRecord } from './certificate-records.ts';
 import { type HostFiles, type InterruptedHost, remainingHosts } from './interrupted-issuance.ts';
 import { type IssuedLeaf, leafChange, type LeafIssuer, openLeafIssuer, shortenedWarning } from './leaf-issuer.ts';
+import { ensureDirectory } from './new-files.ts';
 import { commit, type Realm } from './realm.ts';
 
 export interface IssueCertificatesInput {
@@ -69,7 +70,7 @@ export async function issueCertificates(
   for (const { names } of input.hosts) profileNames(profile, names, realm.config.trust_domain);
   const { fresh, interrupted, skipped } = await remainingHosts(realm, keys, input, (host) => filesOf(input, host));
   const issuer = await openLeafIssuer(realm, input.ca, { strict: input.strict });
-  await makeDirectory(realm.files, input.directory);
+  await ensureDirectory(realm.files, input.directory);
   const issued: IssuedHost[] = [];
   const warnings = new Set<string>();
   const todo: readonly Todo[] = [...interrupted, ...fresh.map((host) => ({ host }))];
@@ -87,10 +88,6 @@ export async function issueCertificates(
 
 function filesOf({ directory }: IssueCertificatesInput, { name }: Host): HostFiles {
   return { key: `${directory}/${name}.key`, certificate: `${directory}/${name}.crt` };
-}
-
-async function makeDirectory(files: Files, directory: string): Promise<void> {
-  if ((await files.stat(directory)) === undefined) await files.makeDirectory(directory, 0o700);
 }
 
 /** With a key whose file is there already, and perhaps with the record of its certificate. */

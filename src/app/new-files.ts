@@ -12,3 +12,8 @@ export async function assertAbsent(files: Pick<Files, 'stat'>, paths: readonly s
     });
   }
 }
+
+/** Makes a directory for private files where there is none: a certificate whose files find no place would be issued for nothing. */
+export async function ensureDirectory(files: Pick<Files, 'stat' | 'makeDirectory'>, directory: string): Promise<void> {
+  if ((await files.stat(directory)) === undefined) await files.makeDirectory(directory, 0o700);
+}

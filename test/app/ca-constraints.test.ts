@@ -17,7 +17,7 @@ import { writeName } from '../../src/core/x509/name-text.ts';
 import { validatePath } from '../../src/core/x509/path.ts';
 import { LEAF_PROFILES, leafTemplate, newSerialNumber, validityOf, writeSigned, writeTbs } from '../../src/core/x509/template.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
-import { plus } from '../../src/core/time.ts';
+import { plus, seconds } from '../../src/core/time.ts';
 import { keyNamed } from '../core/x509/make.ts';
 import { caRealm, type CaRealm } from './ca-realm.ts';
 
@@ -191,5 +191,16 @@ describe('authorities with name constraints', () => {
       'IP:10.9.0.0/16',
       'email:',
     ]);
+  });
+});
+
+describe('an authority that would outlive its parent', () => {
+  it('is refused where that is asked for', async () => {
+    const realm = caRealm();
+    await createCa(realm, { name: 'root', ttl: seconds(86400) });
+    await expect(createCa(realm, { name: 'sub', parent: 'root', strict: true })).rejects.toThrow(
+      refusal('ERR_CERTIFICATE_OUTLIVES', "--strict: expected an end not after the parent's, 2026-11-23T10:00:00Z, found 2031-11-21"),
+    );
+    expect((await createCa(realm, { name: 'sub', parent: 'root', strict: true, ttl: seconds(3600) })).warnings).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ const order = (directory: string) => ({ name: 'alice', ca: 'root', keyType: 'p25
 describe('issueAdmin', () => {
   it('makes a client certificate that names the administrator and nothing else', async () => {
     const realm = await adminRealm();
-    const result = await issueAdmin(realm, portableKeys, order(realm.directory));
+    const result = await issueAdmin(realm, portableKeys, order(`${realm.directory}/admins`));
     const id = 'spiffe://lab.example.internal/joinery/admin/alice';
     expect(result).toMatchObject({ id, may: ['token.mint', 'cert.revoke'], record: { profile: 'admin', sans: [`URI:${id}`] } });
     expect(result.warnings).toEqual([expect.stringContaining('ends with its issuer root')]);

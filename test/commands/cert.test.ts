@@ -3,7 +3,11 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { plus } from '../../src/core/time.ts';
+import { writeCrlEntry, writeTbsCertList } from '../../src/core/x509/crl-writer.ts';
+import { writeSigned } from '../../src/core/x509/template.ts';
 import { runCli } from '../cli/harness.ts';
+import { make, NOW } from '../core/x509/make.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'joinery-cert-command-'));
 const realm = join(directory, 'realm');
@@ -290,5 +294,27 @@ describe('joinery cert refuses', () => {
   ])('%j', async (argv, exit, code) => {
     const result = await run('cert', ...argv, '--json');
     expect([result.exit, result.json().error.code]).toEqual([exit, code]);
+  });
+});
+
+describe('joinery cert inspect of a revocation list', () => {
+  it('shows its entries, the first of many', async () => {
+    const list = (count: number): Uint8Array => {
+      const serials = Array.from({ length: count }, (_, index) => (0x1000 + index).toString(16));
+      const entries = serials.map((serialNumber) => writeCrlEntry({ serialNumber, at: NOW, reason: 'keyCompromise' }));
+      const { certificate: issuer, key } = make({ name: 'x', ca: true });
+      const nextUpdate = plus(NOW, 60);
+      const tbs = writeTbsCertList({ issuer, signer: 'p256', number: 300, thisUpdate: NOW, nextUpdate, entries });
+      return writeSigned(tbs, 'p256', key.sign(tbs, 'der') as Uint8Array);
+    };
+    writeFileSync(at('few.crl'), list(1));
+    writeFileSync(at('many.crl'), list(25));
+    const few = (await run('cert', 'inspect', at('few.crl'))).stdout;
+    expect(few).toMatch(/^crl number +300$/m);
+    expect(few).toMatch(/^ {2}revoked 1000 2026-11-22T10:00:00Z keyCompromise$/m);
+    expect((await run('cert', 'inspect', at('many.crl'))).stdout).toMatch(/^ {2}and 5 more: --json shows all$/m);
+    const [document] = (await run('cert', 'inspect', at('many.crl'), '--json')).json().data['documents'] as [{ entries: unknown[] }];
+    expect(document.entries).toHaveLength(25);
+    expect(document.entries[0]).toEqual({ serial: '1000', at: '2026-11-22T10:00:00Z', reason: 'keyCompromise' });
   });
 });

@@ -13,9 +13,10 @@ import { generalNameText } from '../../core/x509/general-names.ts';
 import { keyText } from '../../core/x509/known-keys.ts';
 import { PKCS12_OID } from '../../core/x509/pkcs12-outline.ts';
 import { oidText } from '../../core/x509/oids.ts';
+import { reasonText } from '../../core/x509/revocation.ts';
 import type { RequestComparison } from '../../core/x509/sign-request.ts';
 import { constraintsData } from './general-names.ts';
-import { fields, table } from './text.ts';
+import { fields, printable, table } from './text.ts';
 
 function extensionFields({ basicConstraints, keyUsage, extKeyUsage, subjectAltName, nameConstraints, list }: Extensions): JsonObject {
   return {
@@ -66,12 +67,23 @@ function listData({ issuer, thisUpdate, nextUpdate, cRLNumber, revoked, signatur
   return {
     kind: 'revocation-list',
     issuer: issuer.text,
-    crl_number: cRLNumber ?? null,
+    crl_number: cRLNumber === undefined ? null : BigInt(`0x${cRLNumber}`).toString(),
     this_update: formatInstant(thisUpdate),
     next_update: formatInstant(nextUpdate),
     signature_algorithm: signatureAlgorithm ?? 'not accepted',
     revoked: revoked.size,
+    entries: [...revoked].map(([serial, entry]) => ({ serial, at: formatInstant(entry.at), reason: reasonText(entry) })),
   };
+}
+
+/** A list may have a hundred thousand entries; `--json` gives all of them. */
+const MAX_ENTRIES = 20;
+
+function entryLines({ revoked }: RevocationList): string[] {
+  const shown = [...revoked].slice(0, MAX_ENTRIES).map(([serial, entry]) => {
+    return printable(`  revoked ${serial} ${formatInstant(entry.at)} ${reasonText(entry)}`);
+  });
+  return revoked.size > MAX_ENTRIES ? [...shown, `  and ${revoked.size - MAX_ENTRIES} more: --json shows all`] : shown;
 }
 
 const BAG_NAMES: Readonly<Record<string, string>> = {
@@ -125,7 +137,9 @@ const LABELS: Readonly<Record<string, string>> = {
 
 /** The same facts as lines. */
 export function documentText(document: X509Document): string {
-  return fields(lines(documentData(document)));
+  if (document.kind !== 'revocation-list') return fields(lines(documentData(document)));
+  const { entries: _, ...data } = listData(document.list);
+  return [fields(lines(data)), ...entryLines(document.list)].join('\n');
 }
 
 function lines(data: JsonObject): Record<string, string | number | undefined> {

@@ -31,6 +31,7 @@ export default class CaCreate extends BaseCommand<typeof CaCreate> {
       helpValue: 'DURATION',
     }),
     'not-after': Flags.string({ description: 'last second of its validity, as 2036-11-22T10:00:00Z', helpValue: 'TIME' }),
+    strict: Flags.boolean({ description: 'refuse what would outlive its parent, instead of shortening it', dependsOn: ['parent'] }),
     subject: Flags.string({ description: 'subject as in RFC 4514 (default: CN=<name>,O=<environment>)', helpValue: 'DN' }),
     'path-len': Flags.integer({
       min: 0,
@@ -64,6 +65,7 @@ export default class CaCreate extends BaseCommand<typeof CaCreate> {
         custody: flags.custody,
         pathLen: flags['path-len'],
         constraints: constraintsOf(flags),
+        strict: flags.strict,
         trustDomain: flags['trust-domain'],
       }),
     );

@@ -1,5 +1,6 @@
 /** A whole certification path against RFC 5280 section 6.1, except signatures, which the builder has checked, and revocation. */
 import type { Certificate } from './certificate.ts';
+import { generalNameText } from './general-names.ts';
 import { hasIdentity, type ReferenceIdentity } from './identity.ts';
 import { MAX_COMPARISONS, nameViolation } from './name-constraints.ts';
 import { OID, oidText } from './oids.ts';
@@ -98,8 +99,17 @@ function identity(path: readonly Certificate[], { identities }: PathDemands): Pl
   return (
     missing && {
       fault: 'identity',
-      reason: `expected the name that was asked for in subjectAltName (${missing.kind}), found others`,
+      reason: `expected ${generalNameText(missing)} in subjectAltName, found ${namesOf(leaf, missing.kind)}`,
       certificate: leaf,
     }
   );
+}
+
+/** Some of the names of a kind: a certificate may have many. */
+const MAX_SHOWN = 5;
+
+function namesOf({ extensions }: Certificate, kind: ReferenceIdentity['kind']): string {
+  const names = (extensions.subjectAltName ?? []).filter((name) => name.kind === kind).map(generalNameText);
+  if (names.length === 0) return 'no name of that kind';
+  return names.length > MAX_SHOWN ? `${names.slice(0, MAX_SHOWN).join(', ')} and ${names.length - MAX_SHOWN} more` : names.join(', ');
 }

@@ -3,7 +3,7 @@ import { equalBytes } from '../encoding.ts';
 import type { VerifySignature } from '../key-ports.ts';
 import { formatInstant, type Instant } from '../time.ts';
 import { type Certificate, isSignedBy } from './certificate.ts';
-import type { RevocationList } from './crl.ts';
+import type { Revocation, RevocationList } from './crl.ts';
 import { type GeneralName, generalNameText } from './general-names.ts';
 import { equalNames } from './names.ts';
 import type { PlacedFinding } from './path-validation.ts';
@@ -35,6 +35,11 @@ const REASONS = [
   'aACompromise',
 ];
 
+/** The reason of an entry as RFC 5280 names it; one that is left out is `unspecified`. */
+export function reasonText({ reason }: Pick<Revocation, 'reason'>): string {
+  return REASONS[reason ?? 0] ?? `reason ${reason}`;
+}
+
 /** @param path from the leaf to the anchor, which is not checked. */
 export function revocationViolation(path: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
   // From the anchor down, so that a revoked authority is named before what it issued.
@@ -58,7 +63,7 @@ function statusOf(certificate: Certificate, above: readonly Certificate[], conte
     }
     const entry = crl.revoked.get(certificate.serialNumber);
     if (entry !== undefined) {
-      const reason = REASONS[entry.reason ?? 0] ?? `reason ${entry.reason}`;
+      const reason = reasonText(entry);
       return {
         fault: 'revoked',
         reason: `expected a certificate that is not revoked, found it revoked at ${formatInstant(entry.at)} (${reason})`,
