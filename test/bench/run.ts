@@ -1,11 +1,12 @@
 /** `npm run bench [-- PART...]`: measures on this machine, now, and prints shares of what the primitives themselves reach. */
 import { arch, cpus, platform } from 'node:os';
 import { issue } from './issue.ts';
+import { lists } from './lists.ts';
 import type { Bench, Row } from './measure.ts';
 import { startup } from './startup.ts';
 import { tokens } from './tokens.ts';
 
-const PARTS: Readonly<Record<string, Bench>> = { startup, issue, tokens };
+const PARTS: Readonly<Record<string, Bench>> = { startup, issue, lists, tokens };
 
 function print(title: string, rows: readonly Row[]): void {
   const lines = [['', 'measured', 'limit', 'ratio'], ...rows.map((row) => [row.what, row.value, row.limit ?? '', row.ratio ?? ''])];
