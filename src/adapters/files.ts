@@ -1,7 +1,8 @@
 /** Files with their final mode from the first moment, synced before success is reported, never overwritten unless asked. */
+import { randomBytes } from 'node:crypto';
 import { constants, createReadStream, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
 import { fileError } from '../core/file-error.ts';
 import type { FileInfo, Files } from '../core/ports.ts';
@@ -40,11 +41,29 @@ async function writeNew(path: string, content: Content, mode: number): Promise<v
   await handle.close();
 }
 
-let temporaryCount = 0;
-
-/** A name beside the target that no other process of this machine uses. */
+/**
+ * A name beside the target that no other process uses. By chance, not by process id: in a container that is the same at every
+ * start, and the file that a kill left behind would be in the way for ever.
+ */
 function temporaryBeside(path: string): string {
-  return `${path}.tmp-${process.pid}-${temporaryCount++}`;
+  return `${path}${TEMPORARY}${randomBytes(8).toString('hex')}`;
+}
+
+const TEMPORARY = '.tmp-';
+/** A temporary file lives for the moment of one write; one this old was left by a kill. */
+const STALE_MS = 3_600_000;
+
+/** Removes what a kill left of earlier replacements of this file. */
+async function sweep(path: string): Promise<void> {
+  const [directory, prefix] = [dirname(resolve(path)), `${basename(path)}${TEMPORARY}`];
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(prefix)) continue;
+    // Gone meanwhile: another run has swept it.
+    const stats = await lstat(join(directory, name)).catch(() => undefined);
+    if (stats?.isFile() && stats.uid === process.getuid?.() && Date.now() - stats.mtimeMs > STALE_MS) {
+      await rm(join(directory, name), { force: true });
+    }
+  }
 }
 
 async function create(path: string, content: Content, mode: number): Promise<void> {
@@ -72,6 +91,7 @@ async function replace(path: string, bytes: Uint8Array, mode: number): Promise<v
     await rm(temporary, { force: true });
     throw error;
   }
+  await sweep(path);
   await syncDirectory(dirname(resolve(path)));
 }
 

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -138,4 +139,12 @@ test('what ends the pieces early is thrown as it is, and leaves no file', async 
   await expect(createFrom(at('lines'), pieces(), 0o600)).rejects.toBe(bug);
   await expect(createFrom(at('missing/lines'), pieces(), 0o600)).rejects.toThrow(coded('ERR_FILE_NOT_FOUND'));
   expect(readdirSync(directory)).toEqual([]);
+});
+
+test('a temporary file that a kill left is removed by the next replacement once it is old, and is never in the way', async () => {
+  const old = new Date(Date.now() - 7_200_000);
+  for (const name of ['a.tmp-old', 'a.tmp-new', 'b.tmp-old', `a.tmp-${process.pid}-0`]) writeFileSync(at(name), 'half');
+  for (const name of ['a.tmp-old', 'b.tmp-old']) utimesSync(at(name), old, old);
+  await files.replace(at('a'), utf8('whole'), 0o644);
+  expect(readdirSync(directory).sort()).toEqual(['a', 'a.tmp-new', `a.tmp-${process.pid}-0`, 'b.tmp-old'].sort());
 });
