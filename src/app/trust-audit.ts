@@ -23,6 +23,9 @@ export function trustEvent(realm: Realm, event: TrustEventName, signed: SignedMa
   return auditEvent(realm, { event, subject: `${purpose}/${trust_bundle_version}`, details, ...(reason !== undefined && { reason }) });
 }
 
+/** What was asked for is forbidden, or was no such thing: garbage offered as an anchor is an attempt as well. */
+const AUDITED: ReadonlySet<string> = new Set(['refused', 'malformed']);
+
 /**
  * Runs the work of an event; when it is refused, that is recorded before the refusal is reported.
  * @param asked what was asked for, as far as it is known.
@@ -37,7 +40,7 @@ export async function auditingRefusal<T>(
   try {
     return await work();
   } catch (error) {
-    if (isJoineryError(error) && error.family === 'refused') {
+    if (isJoineryError(error) && AUDITED.has(error.family)) {
       const details = { purpose, ...asked, code: error.code };
       const refusal = auditEvent(realm, { event, subject: purpose, result: 'refused', reason: error.code, details });
       await commit(realm.store, { checks: [], writes: [], audit: [refusal] });

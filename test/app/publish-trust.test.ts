@@ -122,6 +122,7 @@ describe('publishTrust', () => {
   it.each([
     ['an intermediate', { cas: ['issuing'] }, 'ERR_TRUST_NOT_ANCHOR', '--ca issuing'],
     ['an expired anchor', { cas: ['old'] }, 'ERR_TRUST_ANCHOR_EXPIRED', 'CN=old-root'],
+    ['garbage', { cas: [], pems: [{ text: 'garbage', what: 'x.pem' }] }, 'ERR_PEM_MALFORMED', 'x.pem'],
   ])('refuses %s, and records the refusal', async (_what, input, code, text) => {
     const realm = await newRealm();
     const error = await refusalOf(publishTrust(realm, { purpose: CPH, pems: [], ...input }));
