@@ -5,12 +5,12 @@ import { concat, decodeUtf8, utf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { VerifySignature } from '../core/key-ports.ts';
 import type { Clock, Files } from '../core/ports.ts';
-import { MAX_BUNDLE } from '../core/trust/bundle.ts';
+import { canonicalBundle, MAX_BUNDLE } from '../core/trust/bundle.ts';
 import { chainDocument, parseChain } from '../core/trust/chain.ts';
 import { readManifest } from '../core/trust/manifest.ts';
-import { changeState, EMPTY_NODE_STATE, type NodeChange, type NodeState, parseNodeState, trustOf } from '../core/trust/node-state.ts';
-import { otherPurpose, type Purpose } from '../core/trust/purpose.ts';
-import { assertSeparate } from '../core/trust/separation.ts';
+import { changeState, EMPTY_NODE_STATE, type NodeChange, type NodeState, type NodeStateEntry, parseNodeState, trustOf } from '../core/trust/node-state.ts';
+import { otherPurpose, type Purpose, PURPOSES } from '../core/trust/purpose.ts';
+import { type AnchorsOf, assertSeparate } from '../core/trust/separation.ts';
 import type { KnownVersion, NodeTrust, Offer } from '../core/trust/walk.ts';
 
 /** What trust on a node needs: no realm. */
@@ -103,11 +103,33 @@ export async function assertNodeApart(world: NodeWorld, state: NodeState, paths:
   const theirs = await readNodeTrust(world, state, other, paths.statePath);
   if (theirs === undefined) return;
   const reason = next.signed.manifest.shared_anchor_reason ?? theirs.held.signed.manifest.shared_anchor_reason;
-  const [ours, others] = [
-    { purpose: paths.purpose, anchors: next.signed.anchors },
-    { purpose: other, anchors: theirs.held.signed.anchors },
-  ];
-  assertSeparate(ours, others, reason, world.verifySignature);
+  const ours = { purpose: paths.purpose, anchors: next.signed.anchors };
+  assertSeparate(ours, { purpose: other, anchors: theirs.held.signed.anchors }, reason, world.verifySignature);
+}
+
+/**
+ * The guard of a reset, which is also for a node that lost the manifests of both purposes: then the other's anchors are those of
+ * its PEM, where that still is what the state says. Without this each purpose would wait for the other.
+ * @throws ERR_TRUST_PATH_SHARED, ERR_TRUST_ANCHOR_SHARED
+ */
+export async function assertResetApart(world: NodeWorld, state: NodeState, paths: NodePaths, next: KnownVersion): Promise<void> {
+  try {
+    await assertNodeApart(world, state, paths, next);
+  } catch (error) {
+    if (!isJoineryError(error) || error.code !== 'ERR_TRUST_STATE_MALFORMED') throw error;
+    const { anchors, manifest } = next.signed;
+    const theirs = await anchorsOfPem(world, state, otherPurpose(paths.purpose), paths.statePath);
+    assertSeparate({ purpose: paths.purpose, anchors }, theirs, manifest.shared_anchor_reason, world.verifySignature);
+  }
+}
+
+async function anchorsOfPem({ files, verifySignature }: NodeWorld, state: NodeState, purpose: Purpose, statePath: string): Promise<AnchorsOf> {
+  const path = pemPath(state, purpose, statePath);
+  // Only an entry has manifests that can be lost.
+  const { fingerprint } = state.purposes[purpose] as NodeStateEntry;
+  if (!(await pemMatches(files, path, fingerprint))) return { purpose, anchors: [] };
+  const text = decodeUtf8(await files.read(path, MAX_BUNDLE), path);
+  return { purpose, anchors: canonicalBundle([{ text, what: path }], verifySignature).anchors };
 }
 
 async function assertPathsApart(files: Files, { path, purpose, statePath }: NodePaths, otherPath: string): Promise<void> {
@@ -118,11 +140,21 @@ async function assertPathsApart(files: Files, { path, purpose, statePath }: Node
   };
   const here = await files.stat(path);
   if (here !== undefined && here.kind !== 'file') refuse(`a ${here.kind} at ${path}`);
-  if (path === statePath || path === manifestsPath(statePath, purpose)) refuse('the path of the state');
   if (path === otherPath) refuse("the other purpose's path");
-  // A hard link, or one directory under two names.
-  const there = await files.stat(otherPath);
-  if (here !== undefined && here.identity === there?.identity) refuse(`the same file as ${otherPath}`);
+  for (const taken of [statePath, ...PURPOSES.map((each) => manifestsPath(statePath, each))]) {
+    if (await isSamePlace(files, path, taken)) refuse('the path of the state');
+  }
+  if (await isSamePlace(files, path, otherPath)) refuse(`the same file as ${otherPath}`);
+}
+
+/** One file under two names: a hard link, or one directory under two names, where the files themselves need not exist yet. */
+async function isSamePlace(files: Files, one: string, two: string): Promise<boolean> {
+  const there = await files.stat(two);
+  if (there !== undefined) return (await files.stat(one))?.identity === there.identity;
+  if (one.slice(one.lastIndexOf('/') + 1) !== two.slice(two.lastIndexOf('/') + 1)) return false;
+  // With the dot a link to the directory is followed.
+  const [here, its] = [await files.stat(beside(one, '.')), await files.stat(beside(two, '.'))];
+  return here !== undefined && here.identity === its?.identity;
 }
 
 export interface NodeTrustChange {

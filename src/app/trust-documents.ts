@@ -15,7 +15,10 @@ export interface DocumentSource {
   readonly trust?: string | undefined;
 }
 
-const URL_SCHEME = /^https?:\/\//;
+/** Whether a document comes from a server. */
+export function isUrl(path: string): boolean {
+  return /^https?:\/\//.test(path);
+}
 
 /**
  * Reads every document. Of a directory those whose name begins with the purpose and ends with `.json`; a file of the other purpose
@@ -25,20 +28,29 @@ const URL_SCHEME = /^https?:\/\//;
 export async function collectOffers(source: DocumentSource, paths: readonly string[], purpose: Purpose): Promise<readonly Offer[]> {
   const { files, download, trust } = source;
   const offers: Offer[] = [];
+  // All documents together: many files are no way around the limit of one.
+  let left = MAX_DOCUMENT;
+  const take = (bytes: Uint8Array, what: string): void => {
+    left -= bytes.length;
+    offers.push(...readOffers(bytes, what));
+  };
   for (const path of paths) {
-    if (URL_SCHEME.test(path)) {
-      offers.push(...readOffers(await download(path, { maxBytes: MAX_DOCUMENT, trust }), path));
-      continue;
-    }
-    for (const file of await documentsAt(files, path, purpose)) offers.push(...readOffers(await files.read(file, MAX_DOCUMENT), file));
+    if (isUrl(path)) take(await download(path, { maxBytes: left, trust }), path);
+    else for (const file of await documentsAt(files, path, purpose)) take(await files.read(file, left), file);
   }
   return offers;
 }
 
 async function documentsAt(files: Files, path: string, purpose: Purpose): Promise<readonly string[]> {
   if ((await files.stat(path))?.kind !== 'directory') return [path];
-  const names = (await files.list(path)).filter((name) => name.startsWith(purpose) && name.endsWith('.json'));
-  if (names.length > 0) return names.map((name) => `${path.replace(/\/+$/, '')}/${name}`);
+  const found: string[] = [];
+  for (const name of await files.list(path)) {
+    if (!name.startsWith(purpose) || !name.endsWith('.json')) continue;
+    const file = `${path.replace(/\/+$/, '')}/${name}`;
+    // A pipe or a device on a stick would hold the node up for ever.
+    if ((await files.stat(file))?.kind !== 'other') found.push(file);
+  }
+  if (found.length > 0) return found;
   throw new JoineryError('ERR_FILE_NOT_FOUND', `${path}: expected documents named ${purpose}*.json, found none`, {
     hint: `joinery trust export --purpose ${purpose} --format chain writes one`,
   });

@@ -15,7 +15,7 @@ export interface TrustStatus {
   readonly expiresAt: string;
   readonly path: string;
   /** Empty when all is well. */
-  readonly problems: readonly ('expired' | 'file-changed' | 'anchor-expired' | 'not-updated')[];
+  readonly problems: readonly ('expired' | 'file-changed' | 'anchor-expired' | 'not-updated' | 'clock-behind')[];
 }
 
 /**
@@ -55,6 +55,8 @@ async function statusOf(
     'file-changed': !(await pemMatches(world.files, path, manifest.sha256_fingerprint)),
     'anchor-expired': anchors.some((anchor) => anchor.notAfter < now),
     'not-updated': now - instantOf(updatedAt) > maxAge,
+    // It has been later already: nothing expires by such a clock.
+    'clock-behind': now < instantOf(updatedAt),
   };
   return {
     purpose,

@@ -1,6 +1,6 @@
 /** What the trust commands of a node work with: no realm, and the actor for the node's own history. */
 import { endpointTrust, type NodeWorld } from '../app/node-trust.ts';
-import type { DocumentSource, Download } from '../app/trust-documents.ts';
+import { type DocumentSource, type Download, isUrl } from '../app/trust-documents.ts';
 import type { World } from './context.ts';
 
 export function nodeWorld({ files, clock, verifySignature, caller }: World): NodeWorld {
@@ -10,7 +10,7 @@ export function nodeWorld({ files, clock, verifySignature, caller }: World): Nod
 /** The network is loaded when a URL is given. */
 export const download: Download = async (url, limits) => (await import('../adapters/http-download.ts')).httpDownload(url, limits);
 
-/** Where a node gets documents from; a server is verified by what the node trusts already. */
-export async function documentSource(world: NodeWorld, statePath: string): Promise<DocumentSource> {
-  return { files: world.files, download, trust: await endpointTrust(world, statePath) };
+/** Where a node gets documents from; a server, if there is one, is verified by what the node trusts already. */
+export async function documentSource(world: NodeWorld, statePath: string, documents: readonly string[]): Promise<DocumentSource> {
+  return { files: world.files, download, trust: documents.some(isUrl) ? await endpointTrust(world, statePath) : undefined };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -141,6 +141,8 @@ describe('joinery trust on a node', () => {
     expect(apply).toMatchObject({ exit: 4 });
     expect(apply.json()).toMatchObject({ data: { missing: { before: 51 } }, warnings: [expect.stringContaining('begins a new chain')] });
     const digest = (await data(`trust show ${P}`))['manifest_digest'] as string;
+    // With the manifests lost as well, as after a damaged disk.
+    rmSync(at('node/control-plane-https.manifest.json'));
     expect((await offline(`trust reset ${at('anew.json')} ${node()} --digest ${digest}`)).stdout).toMatch(/^version +51 \(was 1\)$/m);
   });
 });

@@ -55,7 +55,7 @@ export default class TrustApply extends BaseCommand<typeof TrustApply> {
       purpose,
       path,
       statePath,
-      offers: await collectOffers(await documentSource(world, statePath), documents, purpose),
+      offers: await collectOffers(await documentSource(world, statePath, documents), documents, purpose),
       firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
       environment: {
         ...(environment !== undefined && { environment_name: environment }),

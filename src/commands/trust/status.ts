@@ -10,7 +10,7 @@ import { JoineryError } from '../../core/errors.ts';
 export default class TrustStatus extends BaseCommand<typeof TrustStatus> {
   static override summary = 'Report what this node trusts; exit 4 when it is stale';
   static override description =
-    'Stale is: expired, an anchor that has expired, a PEM file that is not the held version, or no update for --max-age.';
+    'Stale is: expired, an anchor that has expired, a PEM file that is not the held version, no update for --max-age, or a clock behind the last update.';
   static override examples = ['<%= config.bin %> <%= command.id %> --state /var/lib/joinery/trust/state.json --max-age 30d'];
   static override flags = {
     ...optionalPurposeFlag,

@@ -3,7 +3,7 @@ import type { JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
 import { array, object, oneOf, optional, type Parsed, parseDocument, string } from '../parse.ts';
 import { formatInstant, type Instant } from '../time.ts';
-import { digestText, instantOf, instantText, versionNumber } from './manifest.ts';
+import { digestText, instantOf, instantText, type TrustManifest, versionNumber } from './manifest.ts';
 import type { Purpose } from './purpose.ts';
 import type { KnownVersion, NodeTrust } from './walk.ts';
 
@@ -93,7 +93,18 @@ export function trustOf<P extends Purpose>(entry: NodeStateEntry, kept: readonly
     );
   };
   const [held, floor] = [find(entry.digest), find(entry.floor_digest ?? entry.digest)];
+  assertAgrees(entry, held.signed.manifest, floor.signed.manifest, what);
   return { held, floor, previous: kept.find(({ signed }) => signed.digest === floor.signed.manifest.replaces_digest) };
+}
+
+/** The numbers of an entry are those of the manifests that it names: a reset goes by them alone where the manifests are lost. */
+function assertAgrees(entry: NodeStateEntry, held: TrustManifest, floor: TrustManifest, what: string): void {
+  const [holds, highest] = [held.trust_bundle_version, floor.trust_bundle_version];
+  if (entry.held === holds && entry.floor === highest && holds <= highest && entry.fingerprint === held.sha256_fingerprint) return;
+  const found = `version ${entry.held} (floor ${entry.floor})`;
+  throw new JoineryError('ERR_TRUST_STATE_MALFORMED', `${what}: expected a state of version ${holds} (floor ${highest}), found ${found}`, {
+    hint: 'the state was edited: joinery trust reset with a digest from the operator begins anew',
+  });
 }
 
 /**

@@ -39,7 +39,7 @@ export interface WalkRequest<P extends Purpose> {
   readonly known: NodeTrust<P> | undefined;
   /** First trust: the digest of the first manifest, from another channel. */
   readonly firstDigest?: Digest | undefined;
-  /** What the node was told of its environment; on first contact this is all that is known. */
+  /** What the node was told of its environment; on first contact this is all that is known, later it counts beside what is held. */
   readonly environment?: { readonly environment_name?: string; readonly environment_domain?: string };
   readonly now: Instant;
   readonly verify: VerifySignature;
@@ -92,12 +92,12 @@ export function walkTrust<P extends Purpose>(request: WalkRequest<P>): Walk<P> {
 }
 
 function readOffers<P extends Purpose>({ purpose, offers, known, environment = {}, verify }: WalkRequest<P>): readonly Candidate<P>[] {
-  const expected = known?.floor.signed.manifest ?? environment;
   const byDigest = new Map<Digest, Candidate<P>>();
   for (const { version, what } of offers) {
     const signed = readManifest(version.manifest, purpose, verify, what);
     const named = `${what}, version ${signed.manifest.trust_bundle_version}`;
-    assertEnvironment(signed.manifest, expected, named);
+    assertEnvironment(signed.manifest, environment, named);
+    assertEnvironment(signed.manifest, known?.floor.signed.manifest ?? {}, named);
     byDigest.set(signed.digest, { signed, version, what: named });
   }
   return [...byDigest.values()].sort((a, b) => numberOf(a.signed) - numberOf(b.signed));
