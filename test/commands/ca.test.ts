@@ -143,6 +143,7 @@ describe('joinery ca create with name constraints', () => {
     const refused = await issue('a.else.example');
     expect(refused.exit).toBe(4);
     expect(refused.json().error?.code).toBe('ERR_CERTIFICATE_LINT');
+    expect(refused.json().error?.message).toMatch(/4\.2\.1\.10\): expected a permitted name, found DNS:a\.else\.example$/);
   });
 
   it.each([

@@ -8,7 +8,7 @@ import { JoineryError } from '../errors.ts';
 import type { KeyType, VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy, parseCertificate, readSigned } from '../x509/certificate.ts';
 import { parseRevocationList } from '../x509/crl.ts';
-import { lintCertificate } from '../x509/lint.ts';
+import { lintCertificate, violationSentence } from '../x509/lint.ts';
 import { writeTbs } from '../x509/template.ts';
 import { authority, certificateTemplate, fixedSerial, issuerOf, listTbs, signerType } from './build.ts';
 import { firstDifference } from './difference.ts';
@@ -111,7 +111,7 @@ function checkCertificate(
   if (!isSignedBy(certificate, (issuer ?? certificate).spki, verifySignature))
     throw mismatch(`signature: expected one by the key of ${issuer?.subject.text ?? 'the certificate itself'}, found another`);
   const [violation] = lintCertificate(certificate, issuer);
-  if (violation !== undefined) throw mismatch(`${violation.message}, found another`);
+  if (violation !== undefined) throw mismatch(violationSentence(violation));
   return certificate;
 }
 

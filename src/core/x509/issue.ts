@@ -3,7 +3,7 @@ import { equalBytes, toHex } from '../encoding.ts';
 import { assertInternal, JoineryError } from '../errors.ts';
 import type { CertificateReadBack, CertificateReading, SigningKey, VerifySignature } from '../key-ports.ts';
 import { type Certificate, isSignedBy, parseCertificate } from './certificate.ts';
-import { lintCertificate } from './lint.ts';
+import { lintCertificate, violationSentence } from './lint.ts';
 import { type CertificateTemplate, writeSigned, writeTbs } from './template.ts';
 
 export interface Issuance {
@@ -44,7 +44,7 @@ export function assertLinted(certificate: Certificate, issuer: Certificate | und
   const [first] = violations;
   if (first === undefined) return;
   const more = violations.length === 1 ? '' : ` (and ${violations.length - 1} more)`;
-  throw new JoineryError('ERR_CERTIFICATE_LINT', `certificate: ${first.message}, found another${more}`, { details: { violations } });
+  throw new JoineryError('ERR_CERTIFICATE_LINT', `certificate: ${violationSentence(first)}${more}`, { details: { violations } });
 }
 
 /** The signed bytes, read by other code, mean what the template said. */

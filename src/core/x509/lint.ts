@@ -139,7 +139,8 @@ function trustDomains(certificate: Certificate): (string | undefined)[] {
   return spiffeIds(certificate).map((id) => id.split('/')[2]);
 }
 
-type IssuerRule = readonly [rule: string, clause: string, holds: (certificate: Certificate, issuer: Certificate) => boolean];
+/** A text says what was found. */
+type IssuerRule = readonly [rule: string, clause: string, holds: (certificate: Certificate, issuer: Certificate) => boolean | string];
 
 const ISSUER_RULES: readonly IssuerRule[] = [
   ['issuer-name', "the issuer's subject as issuer (RFC 5280 section 4.1.2.4)", (c, issuer) => equalNames(c.issuer, issuer.subject)],
@@ -158,13 +159,13 @@ const ISSUER_RULES: readonly IssuerRule[] = [
     'issuer-name-constraints',
     "names that the issuer's nameConstraints permit (RFC 5280 section 4.2.1.10)",
     (c, { extensions: { nameConstraints } }) =>
-      nameConstraints === undefined || nameViolation(c, nameConstraints, { left: MAX_COMPARISONS }) === undefined,
+      nameConstraints === undefined || (nameViolation(c, nameConstraints, { left: MAX_COMPARISONS }) ?? true),
   ],
   [
     'issuer-subtrees',
     "name constraints inside the issuer's (RFC 5280 section 4.2.1.10)",
     (c, { extensions: { nameConstraints } }) =>
-      !isCa(c) || nameConstraints === undefined || inheritanceViolation(c.extensions.nameConstraints, nameConstraints) === undefined,
+      !isCa(c) || nameConstraints === undefined || (inheritanceViolation(c.extensions.nameConstraints, nameConstraints) ?? true),
   ],
   [
     'issuer-trust-domain',
@@ -189,7 +190,18 @@ function sameKeyIdentifier(certificate: Certificate, issuer: Certificate): boole
 
 /** Every rule that the certificate breaks; none means it may be signed. `issuer` is left out for a self-signed one. */
 export function lintCertificate(certificate: Certificate, issuer?: Certificate): readonly Violation[] {
-  const own = RULES.filter(([, , holds]) => !holds(certificate));
-  const fromIssuer = issuer === undefined ? [] : ISSUER_RULES.filter(([, , holds]) => !holds(certificate, issuer));
-  return [...own, ...fromIssuer].map(([rule, clause]) => ({ rule, message: `expected ${clause}` }));
+  const own = RULES.filter(([, , holds]) => !holds(certificate)).map(([rule, clause]) => ({ rule, message: `expected ${clause}` }));
+  const fromIssuer = issuer === undefined ? [] : ISSUER_RULES.flatMap((rule) => violationOf(rule, certificate, issuer));
+  return [...own, ...fromIssuer];
+}
+
+function violationOf([rule, clause, holds]: IssuerRule, certificate: Certificate, issuer: Certificate): Violation[] {
+  const found = holds(certificate, issuer);
+  if (found === true) return [];
+  return [{ rule, message: found === false ? `expected ${clause}` : `expected ${clause}: ${found}` }];
+}
+
+/** A broken rule as the message of a refusal. */
+export function violationSentence({ message }: Violation): string {
+  return message.includes(', found ') ? message : `${message}, found another`;
 }
