@@ -5,8 +5,9 @@ import { lists } from './lists.ts';
 import type { Bench, Row } from './measure.ts';
 import { startup } from './startup.ts';
 import { tokens } from './tokens.ts';
+import { trust } from './trust.ts';
 
-const PARTS: Readonly<Record<string, Bench>> = { startup, issue, lists, tokens };
+const PARTS: Readonly<Record<string, Bench>> = { startup, issue, lists, tokens, trust };
 
 function print(title: string, rows: readonly Row[]): void {
   const lines = [['', 'measured', 'limit', 'ratio'], ...rows.map((row) => [row.what, row.value, row.limit ?? '', row.ratio ?? ''])];
