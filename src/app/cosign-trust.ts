@@ -9,7 +9,7 @@ import { cosign, type Envelope, envelopeParser, validSigners } from '../core/tru
 import { readManifest, type SignedManifest } from '../core/trust/manifest.ts';
 import { type Purpose, PURPOSES } from '../core/trust/purpose.ts';
 import { commit, type Realm } from './realm.ts';
-import { trustEvent } from './trust-audit.ts';
+import { auditingRefusal, trustEvent } from './trust-audit.ts';
 import { asJson, findSigners, readActive, readVersion, versionKey } from './trust-records.ts';
 
 const proposal = object({ schema: oneOf(['joinery/trust-proposal/1']), purpose: oneOf(PURPOSES), manifest: envelopeParser });
@@ -43,12 +43,14 @@ export async function exportProposal(realm: Realm, purpose: Purpose, version: nu
  */
 export async function signProposal(realm: Realm, value: JsonValue, what: string): Promise<SignedProposal> {
   const signed = readProposal(realm, value, what);
-  const { purpose } = signed.manifest;
-  const key = await keyFor(realm, signed, what);
-  const envelope = await cosign(signed.opened, 'trust-bundle+jws', key, what);
-  const result = readManifest(envelope, purpose, realm.verifySignature, what);
-  await commit(realm.store, { checks: [], writes: [], audit: [trustEvent(realm, 'bootstrap_trust.sign', result)] });
-  return described(realm, result);
+  const { purpose, trust_bundle_version: version } = signed.manifest;
+  return auditingRefusal(realm, 'bootstrap_trust.sign', purpose, { trust_bundle_version: version }, async () => {
+    const key = await keyFor(realm, signed, what);
+    const envelope = await cosign(signed.opened, 'trust-bundle+jws', key, what);
+    const result = readManifest(envelope, purpose, realm.verifySignature, what);
+    await commit(realm.store, { checks: [], writes: [], audit: [trustEvent(realm, 'bootstrap_trust.sign', result)] });
+    return described(realm, result);
+  });
 }
 
 function readProposal(realm: Realm, value: JsonValue, what: string): SignedManifest {
@@ -92,6 +94,11 @@ function described(realm: Realm, signed: SignedManifest): SignedProposal {
  */
 export async function collectSignatures(realm: Realm, value: JsonValue, what: string): Promise<SignedProposal> {
   const offered = readProposal(realm, value, what);
+  const { purpose, trust_bundle_version: version } = offered.manifest;
+  return auditingRefusal(realm, 'bootstrap_trust.sign', purpose, { trust_bundle_version: version }, () => collect(realm, offered, what));
+}
+
+async function collect(realm: Realm, offered: SignedManifest, what: string): Promise<SignedProposal> {
   const { purpose, trust_bundle_version: version } = offered.manifest;
   const { signed, record, check } = await readVersion(realm, purpose, version);
   if (signed.digest !== offered.digest) {

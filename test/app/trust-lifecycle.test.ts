@@ -140,6 +140,8 @@ describe('signing on two machines', () => {
     expect(signed).toMatchObject({ signatures: 2, minSignatures: 2, digest: published.digest });
     expect(auditOf(there).at(-1)).toMatchObject({ event: 'bootstrap_trust.sign', subject: `${purpose}/1` });
     expect((await refusalOf(signProposal(there, signed.document as JsonValue, 'proposal.json'))).code).toBe('ERR_TRUST_SIGNER_UNKNOWN');
+    const refused = { event: 'bootstrap_trust.sign', result: 'refused', details: { purpose, trust_bundle_version: 1 } };
+    expect(auditOf(there).at(-1)).toMatchObject({ ...refused, reason: 'ERR_TRUST_SIGNER_UNKNOWN' });
 
     expect(await collectSignatures(here, signed.document as JsonValue, 'proposal.json')).toMatchObject({ signatures: 2 });
     expect(await collectSignatures(here, signed.document as JsonValue, 'proposal.json')).toMatchObject({ signatures: 2 });
@@ -151,6 +153,7 @@ describe('signing on two machines', () => {
     const other = await trustRealm({ first });
     await publishTrust(other, { purpose, cas: ['first'], pems: [] });
     expect((await refusalOf(collectSignatures(other, signed.document as JsonValue, 'x'))).code).toBe('ERR_TRUST_VERSION_CHANGED');
+    expect(auditOf(other).at(-1)).toMatchObject({ ...refused, reason: 'ERR_TRUST_VERSION_CHANGED' });
   });
 
   it('takes a former key where the version names none', async () => {
