@@ -123,12 +123,18 @@ function disagreement(manifest: Parsed<typeof manifestParser>, pem: string, anch
     [pem === bundle_pem, 'bundle_pem: expected canonical PEM, found another spelling of it'],
     [sha256_fingerprint === digestOf(utf8(bundle_pem)), 'sha256_fingerprint: expected SHA-256 of bundle_pem, found another value'],
     [describesAnchors(manifest.anchors, anchors), 'anchors: expected the certificates of bundle_pem in their order, found others'],
-    [(replaces_version === undefined) === (replaces_digest === undefined), 'expected replaces_version and replaces_digest together'],
-    [(replaces_version ?? 0) < manifest.trust_bundle_version, 'replaces_version: expected a lower version than trust_bundle_version'],
-    [published_at < expires_at, 'expires_at: expected an instant after published_at'],
-    [grace_until === undefined || published_at < grace_until, 'grace_until: expected an instant after published_at'],
-    [thumbprints.size === signers.length, 'signers: expected each key once'],
-    [manifest.min_signatures <= signers.length, 'min_signatures: expected at most the number of signers'],
+    [
+      (replaces_version === undefined) === (replaces_digest === undefined),
+      'expected replaces_version and replaces_digest together, found one of them',
+    ],
+    [
+      (replaces_version ?? 0) < manifest.trust_bundle_version,
+      'replaces_version: expected a lower version than trust_bundle_version, found none lower',
+    ],
+    [published_at < expires_at, 'expires_at: expected an instant after published_at, found none later'],
+    [grace_until === undefined || published_at < grace_until, 'grace_until: expected an instant after published_at, found none later'],
+    [thumbprints.size === signers.length, 'signers: expected each key once, found one twice'],
+    [manifest.min_signatures <= signers.length, 'min_signatures: expected at most the number of signers, found more'],
   ];
   return rules.find(([holds]) => !holds)?.[1];
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { canonicalJson, type JsonObject } from '../../../src/core/canonical-json.ts';
 import { isJoineryError, type JoineryError } from '../../../src/core/errors.ts';
+import { jwkThumbprint, type PublicJwk } from '../../../src/core/jwk.ts';
 import type { TrustVersion } from '../../../src/core/trust/chain.ts';
 import type { Purpose } from '../../../src/core/trust/purpose.ts';
 import { type KnownVersion, type NodeTrust, walkTrust, type WalkRequest } from '../../../src/core/trust/walk.ts';
@@ -18,6 +19,8 @@ const payloadOf = (made: Made) => canonicalJson(made.signed.opened.payload);
 function walk(request: Partial<WalkRequest<Purpose>>) {
   return walkTrust({ purpose: CPH, offers: [], known: undefined, firstDigest: undefined, now: NOW, verify: verifySignature, ...request });
 }
+
+const thumbprintOf = (signer: number) => jwkThumbprint(two.signed.manifest.signers[signer] as PublicJwk);
 
 const one = await make();
 const two = await make({ replaces: one });
@@ -123,6 +126,49 @@ const attacks: readonly Attack[] = [
   ],
   ['first contact without a digest', 'ERR_TRUST_FIRST_DIGEST', () => ({ offers: offer(one) })],
   ['first contact with nothing', 'ERR_TRUST_FIRST_DIGEST', () => ({ firstDigest: one.signed.digest })],
+  [
+    'an ES256 key under the name of EdDSA',
+    'ERR_TRUST_SIGNATURE',
+    async () => ({
+      known: known(one),
+      offers: offer(withManifest(two, await forge(payloadOf(two), spare, { alg: 'EdDSA' }))),
+    }),
+  ],
+  [
+    "one signer's signature under the kid of another",
+    'ERR_TRUST_SIGNATURE',
+    async () => ({
+      known: known(one),
+      offers: offer(withManifest(two, await forge(payloadOf(two), working, { alg: 'ES256', kid: thumbprintOf(1) }))),
+    }),
+  ],
+  [
+    'threshold met by one key, listed twice as a signer',
+    'ERR_TRUST_MANIFEST_MALFORMED',
+    async () => {
+      const [first] = two.signed.manifest.signers;
+      const twice = { ...two.signed.opened.payload, signers: [first, { ...first }], min_signatures: 2 } as unknown as JsonObject;
+      return { known: known(one), offers: offer(withManifest(two, await forge(canonicalJson(twice), working))) };
+    },
+  ],
+  [
+    'one key in another spelling of base64url',
+    'ERR_TRUST_MANIFEST_MALFORMED',
+    async () => {
+      const [first] = two.signed.manifest.signers as readonly [PublicJwk];
+      const bent = { ...first, x: `${first.x.slice(0, -1)}${String.fromCodePoint((first.x.codePointAt(42) as number) + 1)}` };
+      const payload = { ...two.signed.opened.payload, signers: [first, bent] } as unknown as JsonObject;
+      return { known: known(one), offers: offer(withManifest(two, await forge(canonicalJson(payload), working))) };
+    },
+  ],
+  [
+    'a payload nested without end',
+    'ERR_JSON_MALFORMED',
+    async () => ({
+      known: known(one),
+      offers: offer(withManifest(two, await forge(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, working))),
+    }),
+  ],
   [
     'embedded key',
     'ERR_TRUST_KEY_EMBEDDED',
