@@ -87,10 +87,13 @@ function wildcardReaches(name: string, base: string): boolean {
   return name.startsWith('*.') && base.includes('.') && base.slice(base.indexOf('.')).toLowerCase() === name.slice(1).toLowerCase();
 }
 
+/** RFC 5321 section 4.1.2: Dot-string or Quoted-string. Of `a@b@c`, readers disagree which part is the host. */
+const LOCAL_PART = /^(?:[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*|"(?:[ !#-[\]-~]|\\[ -~])*")$/;
+
 function mailbox(address: string): { local: string; host: string } | undefined {
   const at = address.lastIndexOf('@');
-  const host = address.slice(at + 1);
-  return at > 0 && isCertificateDnsName(host) ? { local: address.slice(0, at), host: host.toLowerCase() } : undefined;
+  const [local, host] = [address.slice(0, Math.max(at, 0)), address.slice(at + 1)];
+  return LOCAL_PART.test(local) && isCertificateDnsName(host) ? { local, host: host.toLowerCase() } : undefined;
 }
 
 /** A mailbox, a host, or with a leading dot the hosts of a domain. */
