@@ -103,8 +103,10 @@ function readEntries(reader: DerReader, what: string): { revoked: Map<string, Re
     const extensions = entry.done ? [] : readExtensionList(entry, what);
     entry.end();
     const code = extensions.find((extension) => extension.oid === OID.reasonCode);
-    revoked.set(serial, { at, reason: code && reasonOf(code.value, what) });
     criticalEntry ??= extensions.find((extension) => extension.critical && !ENTRY_EXTENSIONS.has(extension.oid))?.oid;
+    // Two entries may differ in date and reason. In an indirect list, which is never used, they may be of two issuers.
+    if (revoked.has(serial) && criticalEntry === undefined) throw derError(what, `expected each serial number once, found ${serial} twice`);
+    revoked.set(serial, { at, reason: code && reasonOf(code.value, what) });
   }
   return { revoked, criticalEntry };
 }

@@ -95,6 +95,7 @@ describe('parseRevocationList', () => {
     ['no version', { version: nothing }],
     ['another outer algorithm', { outer: sequence(oid(OID.ecdsaWithSha384)) }],
     ['an empty list of entries', { entries: sequence() }],
+    ['a serial number twice', { entries: sequence(entry(1), entry(2), entry(1, reason(1))) }],
     ['no extensions', { extensions: [] }],
     ['more at the end', { tail: integer(1) }],
     ['a reason that is none', { entries: sequence(entry(1, extension(OID.reasonCode, integer(1)))) }],
