@@ -7,6 +7,7 @@ import { isCertificateDnsName, isWildcardName } from './host-names.ts';
 import { constraintViolation } from './name-constraints.ts';
 import { OID } from './oids.ts';
 import { isStrongKey } from './strength.ts';
+import { webViolation } from './web-rules.ts';
 
 /** Why a path is refused. */
 export type PathFault =
@@ -39,8 +40,9 @@ export interface Finding {
 /**
  * `strict` (the default) keeps what RFC 5280 asks of conforming authorities; `web` adds what public web authorities must keep
  * (subject names in subjectAltName only, named key purposes) and takes nameConstraints that are not critical, as they may be there.
+ * `rfc5280` is what section 6.1 asks of readers: of an anchor only name, key and constraints count, and nobody's style is judged.
  */
-export type PathProfile = 'strict' | 'web';
+export type PathProfile = 'strict' | 'web' | 'rfc5280';
 
 export type Role = 'anchor' | 'intermediate' | 'leaf';
 
@@ -195,26 +197,44 @@ const webAnchors: Rule = ({ extensions, selfIssued }, role, { profile }) => {
   return found(!same, 'key-identifier', 'expected the own key identifier in a self-signed anchor, found another');
 };
 
+const web: Rule = (certificate, role, { profile }) => (profile === 'web' ? webViolation(certificate, role) : undefined);
+
 const nameConstraints: Rule = (certificate, _, { profile }) => {
   const { nameConstraints: constraints, basicConstraints: basic } = certificate.extensions;
   if (constraints === undefined) return undefined;
   const lax = profile !== 'web' && criticality(certificate, OID.nameConstraints) === false;
-  const wrong = constraintViolation(constraints);
   return (
     found(basic?.cA !== true, 'name-constraints', 'expected nameConstraints in an authority only, found them in a leaf') ??
-    found(lax, 'name-constraints', 'expected nameConstraints critical, found them not critical') ??
-    found(wrong !== undefined, 'name-constraints', `${wrong}`)
+    found(lax, 'name-constraints', 'expected nameConstraints critical, found them not critical')
   );
 };
 
-const criticalExtensions: Rule = ({ extensions }, _, { revocation }) => {
+/** RFC 5280 sections 6.1.4 (o) and 6.1.5 (f). */
+const unknownExtensions: Rule = ({ extensions }, _, { revocation }) => {
   const processed = (oid: string): boolean => PROCESSED.has(oid) || (revocation && oid === OID.cRLDistributionPoints);
   const unknown = extensions.list.find((entry) => entry.critical && !processed(entry.oid));
+  return found(unknown !== undefined, 'critical-extension', `expected critical extensions that are understood, found ${unknown?.oid}`);
+};
+
+const criticalExtensions: Rule = ({ extensions }) => {
   const lax = extensions.list.find((entry) => !entry.critical && MUST_BE_CRITICAL.has(entry.oid));
-  return (
-    found(unknown !== undefined, 'critical-extension', `expected critical extensions that are understood, found ${unknown?.oid}`) ??
-    found(lax !== undefined, 'policy', `expected extension ${lax?.oid} critical, found it not critical`)
+  return found(lax !== undefined, 'policy', `expected extension ${lax?.oid} critical, found it not critical`);
+};
+
+/** RFC 5280 section 6.1.4 (k) and (n). */
+const authority: Rule = ({ version, extensions: { basicConstraints: basic, keyUsage: usage } }, role) =>
+  found(role === 'intermediate' && version !== 3, 'form', `expected an authority of version 3, found version ${version}`) ??
+  found(role === 'intermediate' && basic?.cA !== true, 'basic-constraints', 'expected basicConstraints with cA true, found none') ??
+  found(
+    role === 'intermediate' && usage?.has('keyCertSign') === false,
+    'key-usage',
+    'expected keyUsage with keyCertSign, found it without',
   );
+
+/** Constraints that cannot be read one way only cannot be processed (RFC 5280 section 4.2.1.10). */
+const subtrees: Rule = ({ extensions: { nameConstraints: constraints } }) => {
+  const wrong = constraints && constraintViolation(constraints);
+  return found(wrong !== undefined, 'name-constraints', `${wrong}`);
 };
 
 const RULES: readonly Rule[] = [
@@ -229,13 +249,26 @@ const RULES: readonly Rule[] = [
   keyIdentifiers,
   webForms,
   webAnchors,
+  web,
   nameConstraints,
+  subtrees,
+  unknownExtensions,
   criticalExtensions,
 ];
 
+/** RFC 5280 section 6.1, and no weak keys and signatures. */
+const RULES_OF_READERS: readonly Rule[] = [validity, algorithm, key, authority, subtrees, unknownExtensions];
+/** Section 6.1.1 (d): an anchor is a name and a key. Its constraints count too (RFC 5937), so they must be readable. */
+const RULES_OF_ANCHORS: readonly Rule[] = [key, subtrees];
+
+function rulesFor(role: Role, profile: PathProfile): readonly Rule[] {
+  if (profile !== 'rfc5280') return RULES;
+  return role === 'anchor' ? RULES_OF_ANCHORS : RULES_OF_READERS;
+}
+
 /** The first rule that a certificate breaks in its role. */
 export function ruleViolation(certificate: Certificate, role: Role, context: RuleContext): Finding | undefined {
-  for (const rule of RULES) {
+  for (const rule of rulesFor(role, context.profile)) {
     const finding = rule(certificate, role, context);
     if (finding !== undefined) return finding;
   }

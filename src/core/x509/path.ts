@@ -2,6 +2,7 @@
  * Certification paths (RFC 5280 section 6, RFC 4158): builds them over a pool of certificates, in any order, with loops and many
  * authorities of one name, in bounded work; and judges them. Stricter than RFC 5280's algorithm, as conforming authorities must be:
  * serial numbers, key identifiers, critical nameConstraints, dNSName syntax, strong keys; the anchor is a certificate and is judged too.
+ * The profile `rfc5280` is that algorithm and no more, except strong keys and signatures.
  */
 import { equalBytes } from '../encoding.ts';
 import type { VerifySignature } from '../key-ports.ts';
@@ -19,7 +20,7 @@ export interface PathRequest {
   readonly leaf: Certificate;
   /** The pool, in any order; what does not fit is not used. */
   readonly intermediates: readonly Certificate[];
-  /** Self-signed authorities that are trusted. */
+  /** Authorities that are trusted, self-signed or not. */
   readonly anchors: readonly Certificate[];
   readonly at: Instant;
   readonly verifySignature: VerifySignature;
@@ -32,7 +33,7 @@ export interface PathRequest {
   /** `if-available`: a certificate without any usable list passes. Default `required`. */
   readonly revocation?: 'required' | 'if-available' | undefined;
   readonly policies?: PolicyInputs | undefined;
-  /** Most authorities between leaf and anchor that are not self-issued. Default 16. */
+  /** Most authorities between leaf and anchor that are not self-issued. Default 128. */
   readonly maxIntermediates?: number | undefined;
   /** Default `strict`. */
   readonly profile?: PathProfile | undefined;
@@ -50,11 +51,11 @@ export type PathResult =
       readonly path: readonly Certificate[];
     };
 
-const DEFAULT_INTERMEDIATES = 16;
+const DEFAULT_INTERMEDIATES = 128;
 /** Self-issued ones too. */
-const MAX_LENGTH = 32;
+const MAX_LENGTH = 256;
 /** What one request may cost: real pools need less than a hundredth. */
-const LIMITS = { signatures: 1000, candidates: 20_000, paths: 500 };
+const LIMITS = { signatures: 12_000, candidates: 20_000, paths: 500 };
 /** Signers of lists that need a path of their own, and how many of them may stand on each other. */
 const MAX_SIGNERS = 50;
 const MAX_SIGNER_DEPTH = 3;
@@ -73,11 +74,18 @@ interface Search {
 
 /** Finds a path from the leaf to an anchor that keeps every rule, or says what stopped the one that came furthest. */
 export function validatePath(request: PathRequest): PathResult {
-  return searchPath(request, new Set());
+  return searchPath(request, {
+    signatures: new Map(),
+    spent: { signatures: 0, candidates: 0, paths: 0, signers: 0 },
+    signers: new Set(),
+  });
 }
 
-function searchPath(request: PathRequest, signers: ReadonlySet<string>): PathResult {
-  const search = newSearch(request, signers);
+/** What a search shares with the searches for signers of lists that it starts: all of them together are bounded. */
+type Shared = Pick<Search, 'signatures' | 'spent' | 'signers'>;
+
+function searchPath(request: PathRequest, shared: Shared): PathResult {
+  const search = newSearch(request, shared);
   const { leaf } = request;
   const path = extend(search, [leaf]);
   if (path !== undefined) return { ok: true, path };
@@ -95,7 +103,7 @@ function searchPath(request: PathRequest, signers: ReadonlySet<string>): PathRes
   };
 }
 
-function newSearch(request: PathRequest, signers: ReadonlySet<string>): Search {
+function newSearch(request: PathRequest, shared: Shared): Search {
   const issuers = new Map<string, Certificate[]>();
   // Anchors first: the shortest path is the likeliest.
   for (const certificate of unique([...request.anchors, ...request.intermediates])) {
@@ -110,9 +118,9 @@ function newSearch(request: PathRequest, signers: ReadonlySet<string>): Search {
     demands: { at, profile, purpose, identities, policies, revocation: request.crls !== undefined },
     issuers,
     anchors: new Set(request.anchors),
-    signatures: new Map(),
-    spent: { signatures: 0, candidates: 0, paths: 0, signers: 0 },
-    signers,
+    signatures: shared.signatures,
+    spent: shared.spent,
+    signers: shared.signers,
     best: undefined,
   };
 }
@@ -222,8 +230,8 @@ function revocation(search: Search, path: readonly Certificate[]): PlacedFinding
       if (search.signers.has(signer.fingerprint) || search.signers.size >= MAX_SIGNER_DEPTH || search.spent.signers > MAX_SIGNERS)
         return false;
       const { purpose: _, identities: __, ...rest } = search.request;
-      return searchPath({ ...rest, leaf: signer, anchors: [path.at(-1) as Certificate] }, new Set([...search.signers, signer.fingerprint]))
-        .ok;
+      const signers = new Set([...search.signers, signer.fingerprint]);
+      return searchPath({ ...rest, leaf: signer, anchors: [path.at(-1) as Certificate] }, { ...search, signers }).ok;
     },
   });
 }

@@ -133,13 +133,19 @@ describe('building', () => {
     const chain = [root];
     for (let index = 0; index < 18; index++) chain.push(make({ name: `level ${index}`, ca: true, issuer: chain.at(-1) as Authority }));
     const end = (depth: number) => make({ name: 'end', issuer: chain[depth] as Authority });
-    expect(verdict(end(16), chain)).toMatch(/^ok/);
-    expect(verdict(end(17), chain)).toBe('path-length');
+    expect(verdict(end(17), chain)).toMatch(/^ok/);
+    expect(verdict(end(16), chain, [root], { maxIntermediates: 16 })).toMatch(/^ok/);
+    expect(verdict(end(17), chain, [root], { maxIntermediates: 16 })).toBe('path-length');
     expect(verdict(end(1), chain, [root], { maxIntermediates: 0 })).toBe('path-length');
     const rolled = [root];
-    for (let index = 0; index < 34; index++)
+    for (let index = 0; index < 2; index++)
       rolled.push(make({ name: 'root', ca: true, key: keyNamed(`root ${index}`), issuer: rolled.at(-1) as Authority }));
-    expect(verdict(make({ name: 'end', issuer: rolled[33] as Authority }), rolled)).toBe('path-length');
+    const long = [root];
+    for (let index = 0; index < 256; index++)
+      long.push(make({ name: `long ${index}`, ca: true, key: keyNamed('long'), issuer: long.at(-1) as Authority }));
+    const deep = (depth: number) => make({ name: 'end', issuer: long[depth] as Authority });
+    expect(verdict(deep(100), long)).toMatch(/^ok/);
+    expect(verdict(deep(256), long, [root], { maxIntermediates: 1000 })).toBe('path-length');
     expect(verdict(make({ name: 'end', issuer: rolled[1] as Authority }), rolled, [root], { maxIntermediates: 0 })).toBe(
       'ok end root root',
     );
