@@ -1,10 +1,10 @@
 /** Judges a certificate by its certification path: read-only, from files alone or under the authorities of a realm. */
 import type { JsonObject } from '../core/canonical-json.ts';
-import { JoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { VerifySignature } from '../core/key-ports.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
-import { type NamedBytes, readCertificateFile, readRevocationListFile } from '../core/x509/certificate-files.ts';
+import { type NamedBytes, readCertificateFile, readCertificatePool, readRevocationListFile } from '../core/x509/certificate-files.ts';
 import type { ReferenceIdentity } from '../core/x509/identity.ts';
 import { type PathRequest, type PathResult, validatePath } from '../core/x509/path.ts';
 import { readCas } from './ca-records.ts';
@@ -37,20 +37,27 @@ export async function realmAuthorities(realm: Pick<Realm, 'store'>): Promise<Aut
 /**
  * @param authorities those of a realm, beside the files.
  * @returns the path, from the certificate to its anchor.
- * @throws ERR_CERTIFICATE_UNTRUSTED with fault, certificate and path in `details`; ERR_CERTIFICATE_MALFORMED, ERR_CRL_MALFORMED, ERR_PEM_MALFORMED
+ * @throws ERR_CERTIFICATE_UNTRUSTED with valid, fault, reason, certificate and path in `details`, the fault `malformed` for the certificate,
+ *   an anchor or a list; ERR_PEM_MALFORMED
  */
 export function verifyCertificate(
   verifySignature: VerifySignature,
   input: VerifyCertificateInput,
   authorities: Authorities = { anchors: [], intermediates: [] },
 ): readonly Certificate[] {
-  const [leaf, ...chain] = readCertificateFile(input.file) as [Certificate, ...Certificate[]];
+  const result = validatePath(readRequest(verifySignature, input, authorities));
+  if (result.ok) return result.path;
+  throw untrusted(input.file.what, result);
+}
+
+function readRequest(verifySignature: VerifySignature, input: VerifyCertificateInput, authorities: Authorities): PathRequest {
   const { at, purpose, identities, revocation, maxIntermediates, profile, policies } = input;
-  const result = validatePath({
+  const [leaf, ...chain] = judged(() => readCertificateFile(input.file)) as [Certificate, ...Certificate[]];
+  return {
     leaf,
-    intermediates: [...chain, ...input.intermediates.flatMap(readCertificateFile), ...authorities.intermediates],
-    anchors: [...input.anchors.flatMap(readCertificateFile), ...authorities.anchors],
-    crls: input.crls.length === 0 ? undefined : input.crls.flatMap(readRevocationListFile),
+    intermediates: [...chain, ...input.intermediates.flatMap(readCertificatePool), ...authorities.intermediates],
+    anchors: [...judged(() => input.anchors.flatMap(readCertificateFile)), ...authorities.anchors],
+    crls: input.crls.length === 0 ? undefined : judged(() => input.crls.flatMap(readRevocationListFile)),
     at,
     verifySignature,
     purpose,
@@ -59,16 +66,25 @@ export function verifyCertificate(
     maxIntermediates,
     profile,
     policies,
-  });
-  if (result.ok) return result.path;
-  throw untrusted(input.file.what, result);
+  };
+}
+
+/** A structure that breaks the form of X.509 is a verdict too, not an accident of reading. */
+function judged<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!isJoineryError(cause, 'ERR_CERTIFICATE_MALFORMED') && !isJoineryError(cause, 'ERR_CRL_MALFORMED')) throw cause;
+    const details = { valid: false, fault: 'malformed', reason: cause.message, path: [] };
+    throw new JoineryError('ERR_CERTIFICATE_UNTRUSTED', cause.message, { cause, details });
+  }
 }
 
 function untrusted(what: string, result: Extract<PathResult, { ok: false }>): JoineryError {
   const { code: fault, reason, certificate, path } = result;
   return new JoineryError('ERR_CERTIFICATE_UNTRUSTED', `${what}: ${certificate.subject.text || '(no subject)'}: ${reason}`, {
     ...(fault === 'no-anchor' && { hint: 'name the missing certificates with --intermediate and the roots that you trust with --anchor' }),
-    details: { fault, certificate: certificateSummary(certificate), path: path.map(certificateSummary) },
+    details: { valid: false, fault, reason, certificate: certificateSummary(certificate), path: path.map(certificateSummary) },
   });
 }
 

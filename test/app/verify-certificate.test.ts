@@ -65,7 +65,9 @@ describe('verifyCertificate', () => {
         code: 'ERR_CERTIFICATE_UNTRUSTED',
         hint: expect.stringContaining('--intermediate') as string,
         details: {
+          valid: false,
           fault: 'no-anchor',
+          reason: expect.stringContaining('expected a certificate of its issuer CN=sub') as string,
           certificate: expect.objectContaining({ subject: 'CN=leaf' }) as object,
           path: [expect.objectContaining({ fingerprint: leaf.certificate.fingerprint })],
         },
@@ -75,6 +77,22 @@ describe('verifyCertificate', () => {
     expect(() => verifyCertificate(verifySignature, input({ file: named('x', pem(nameless)) }))).toThrow(
       refusal('ERR_CERTIFICATE_UNTRUSTED', 'x: (no subject): expected to be valid'),
     );
+  });
+
+  it('judges what is malformed, and leaves it out of a pool that nobody vouches for', () => {
+    const broken = utf8(toPem('CERTIFICATE', Uint8Array.of(0x30, 0)));
+    const refused = expect.objectContaining({
+      code: 'ERR_CERTIFICATE_UNTRUSTED',
+      details: expect.objectContaining({ valid: false, fault: 'malformed', path: [] }) as object,
+    }) as Error;
+    expect(() => verifyCertificate(verifySignature, input({ file: named('x', broken) }))).toThrow(refused);
+    expect(() => verifyCertificate(verifySignature, input({ anchors: [named('x', broken)] }))).toThrow(refused);
+    expect(() => verifyCertificate(verifySignature, input({ crls: [named('x', Uint8Array.of(0x30, 0x81, 0))] }))).toThrow(refused);
+    expect(() => verifyCertificate(verifySignature, input({ anchors: [named('x', utf8('hello'))] }))).toThrow(
+      refusal('ERR_PEM_MALFORMED', 'x'),
+    );
+    const pool = [named('pool', concat(broken, pem(sub)))];
+    expect(verifyCertificate(verifySignature, input({ intermediates: pool }))).toHaveLength(3);
   });
 
   it('takes the authorities of a realm', async () => {

@@ -148,6 +148,8 @@ describe('joinery cert verify', () => {
       'a.example.internal',
       '--host',
       '10.1.2.3',
+      '--ip',
+      '10.1.2.3',
       '--uri',
       'spiffe://td/node',
       '--email',
@@ -177,6 +179,21 @@ describe('joinery cert verify', () => {
     const { json, exit } = await verify('leaf', ...argv, '--json');
     expect([exit, json().error.details['fault']]).toEqual([4, fault]);
   });
+
+  it.each(['2027-01-01T00:00:00Z', '2027-01-01 00:00:00.999z', '2027-01-01T02:30:00+02:30', '2026-12-31T23:00:00.000001-01:00'])(
+    'judges at the second of %s',
+    async (at) => {
+      expect((await verify('leaf', '--at', at, '--json')).json().data?.['at']).toBe('2027-01-01T00:00:00Z');
+    },
+  );
+
+  it.each(['2027-01-01', '2027-13-01T00:00:00Z', '2027-01-01T00:00:00+24:00', '2027-01-01T00:00:00+00:60', '1970-01-01T00:00:00+01:00'])(
+    'knows no moment %s',
+    async (at) => {
+      const { exit, stderr } = await verify('leaf', '--at', at);
+      expect([exit, stderr]).toEqual([2, expect.stringContaining('--at: expected a time')]);
+    },
+  );
 
   it('keeps name constraints', async () => {
     expect((await verify('outside', '--json')).json().error.details['fault']).toBe('name-constraints');

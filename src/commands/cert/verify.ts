@@ -1,11 +1,12 @@
 import * as Flags from '@oclif/core/flags';
 import { certificateSummary, realmAuthorities, verifyCertificate } from '../../app/verify-certificate.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { instantFlag, positional, realmFlags } from '../../cli/flags.ts';
+import { positional, realmFlags } from '../../cli/flags.ts';
 import { nameOfInput, readInput } from '../../cli/input.ts';
+import { momentFlag } from '../../cli/moment.ts';
 import { printable } from '../../cli/render/text.ts';
 import { formatInstant } from '../../core/time.ts';
-import { parseAlternativeName, parseHost } from '../../core/x509/alternative-names.ts';
+import { parseAddress, parseAlternativeName, parseHost } from '../../core/x509/alternative-names.ts';
 import type { NamedBytes } from '../../core/x509/certificate-files.ts';
 import type { ReferenceIdentity } from '../../core/x509/identity.ts';
 import { OID } from '../../core/x509/oids.ts';
@@ -26,7 +27,8 @@ export default class CertVerify extends BaseCommand<typeof CertVerify> {
     'RFC 5280 path validation: signatures, validity, constraints, key usage, purposes, names, policies and, with --crl, revocation. ' +
     'The file may hold the chain after the certificate. Without --anchor the roots of the realm are the anchors; with it, no realm is ' +
     'needed and nothing else is trusted, the system store least of all. Stricter than the RFC asks of readers: serial numbers, key ' +
-    'identifiers, critical nameConstraints, DNS syntax, weak keys and SHA-1; --profile web adds the rules of public web authorities.';
+    'identifiers, critical nameConstraints, DNS syntax, anchors that are fit and in time, weak keys and SHA-1; --profile web adds the ' +
+    'rules of public web authorities, --profile rfc5280 leaves only weak keys and SHA-1 of the stricter ones. Exit status 0 or 4.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node.crt',
     '<%= config.bin %> <%= command.id %> server.pem --anchor root.pem --intermediate issuing.pem --purpose server --host a.example.internal',
@@ -39,10 +41,15 @@ export default class CertVerify extends BaseCommand<typeof CertVerify> {
     anchor: Flags.string({
       multiple: true,
       default: [],
-      description: 'trusted root, PEM or DER (default: roots of the realm)',
+      description: 'trusted authority, PEM or DER, one or more in a file (default: roots of the realm)',
       helpValue: 'FILE',
     }),
-    intermediate: Flags.string({ multiple: true, default: [], description: 'certificates between, in any order', helpValue: 'FILE' }),
+    intermediate: Flags.string({
+      multiple: true,
+      default: [],
+      description: 'certificates between, in any order, trusted for nothing',
+      helpValue: 'FILE',
+    }),
     crl: Flags.string({
       multiple: true,
       default: [],
@@ -50,13 +57,14 @@ export default class CertVerify extends BaseCommand<typeof CertVerify> {
       helpValue: 'FILE',
     }),
     'crl-if-available': Flags.boolean({ description: 'do not refuse a certificate whose issuer has no list', dependsOn: ['crl'] }),
-    at: Flags.string({ description: 'time of the judgement, as 2027-01-01T00:00:00Z (default: now)', helpValue: 'TIME' }),
+    at: Flags.string({ description: 'time of the judgement in RFC 3339, as 2027-01-01T00:00:00Z (default: now)', helpValue: 'TIME' }),
     purpose: Flags.option({ options: Object.keys(PURPOSES) as (keyof typeof PURPOSES)[], description: 'what it must be allowed for' })(),
     host: Flags.string({ multiple: true, default: [], description: 'DNS name or address that it must be for', helpValue: 'HOST' }),
+    ip: Flags.string({ multiple: true, default: [], description: 'address that it must be for', helpValue: 'ADDRESS' }),
     uri: Flags.string({ multiple: true, default: [], description: 'URI that it must be for, as a SPIFFE ID', helpValue: 'URI' }),
     email: Flags.string({ multiple: true, default: [], description: 'mailbox that it must be for', helpValue: 'MAILBOX' }),
-    profile: Flags.option({ options: ['strict', 'web'] as const, description: 'set of rules' })({ default: 'strict' }),
-    'max-intermediates': Flags.integer({ min: 0, max: 30, description: 'most authorities between certificate and anchor', default: 16 }),
+    profile: Flags.option({ options: ['strict', 'web', 'rfc5280'] as const, description: 'set of rules' })({ default: 'strict' }),
+    'max-intermediates': Flags.integer({ min: 0, max: 255, description: 'most authorities between certificate and anchor', default: 128 }),
     policy: Flags.string({
       multiple: true,
       default: [],
@@ -69,7 +77,7 @@ export default class CertVerify extends BaseCommand<typeof CertVerify> {
   protected async execute(): Promise<Outcome> {
     const { flags, args } = this;
     const { clock, verifySignature } = this.context.world;
-    const at = flags.at === undefined ? clock.now() : instantFlag('--at', flags.at);
+    const at = flags.at === undefined ? clock.now() : momentFlag('--at', flags.at);
     const [file] = (await this.#read([args.file])) as [NamedBytes];
     const input = {
       file,
@@ -97,9 +105,10 @@ export default class CertVerify extends BaseCommand<typeof CertVerify> {
   }
 
   #identities(): ReferenceIdentity[] {
-    const { host, uri, email } = this.flags;
+    const { host, ip, uri, email } = this.flags;
     return [
       ...host.map((value) => parseHost(value, '--host')),
+      ...ip.map((value) => ({ kind: 'ip', bytes: parseAddress(value, '--ip') }) as const),
       ...uri.map((value) => parseAlternativeName('uri', value, '--uri')),
       ...email.map((value) => parseAlternativeName('email', value, '--email')),
     ];

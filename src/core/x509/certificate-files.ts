@@ -15,6 +15,20 @@ export function readCertificateFile(file: NamedBytes): Certificate[] {
   return readFile(file, 'CERTIFICATE', parseCertificate);
 }
 
+/** As {@link readCertificateFile}, for certificates that nobody vouches for: one that is malformed is left out, because it issued nothing. */
+export function readCertificatePool(file: NamedBytes): Certificate[] {
+  return readFile(file, 'CERTIFICATE', wellFormed).flat();
+}
+
+function wellFormed(der: Uint8Array, what: string): Certificate[] {
+  try {
+    return [parseCertificate(der, what)];
+  } catch {
+    // What misses in the path is named; a pool from elsewhere must not stop a path that needs nothing of it.
+    return [];
+  }
+}
+
 /** All revocation lists of a file, at least one. @throws ERR_CRL_MALFORMED, ERR_PEM_MALFORMED, ERR_ENCODING_MALFORMED */
 export function readRevocationListFile(file: NamedBytes): RevocationList[] {
   return readFile(file, 'X509 CRL', parseRevocationList);
