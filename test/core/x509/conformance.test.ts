@@ -167,6 +167,14 @@ clause('RFC 6125 and 9525 identity', [
   ['ok', 'a wildcard', host('*.a.example', 'b.a.example')],
   ['identity', 'a wildcard for two labels', host('*.a.example', 'c.b.a.example')],
   ['identity', 'a wildcard for no label', host('*.a.example', 'a.example')],
+  [
+    'identity',
+    'none of many names',
+    {
+      leaf: san(...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => dns(`${name}.example`))),
+      options: { identities: [identity('dns', 'g.example')] },
+    },
+  ],
   ['identity', 'a wildcard of a top-level domain', host('*.example', 'a.example')],
   ['names', 'a part of a label', host('f*o.a.example', 'foo.a.example')],
   ['names', 'a wildcard in an A-label', host('xn--*-1b3c148a.example', 'xn--bliss-1b3c148a.example')],
