@@ -139,7 +139,7 @@ async function assertPathsApart(files: Files, { path, purpose, statePath }: Node
     });
   };
   const here = await files.stat(path);
-  if (here !== undefined && here.kind !== 'file') refuse(`a ${here.kind} at ${path}`);
+  if (here !== undefined && here.kind !== 'file') refuse(`a ${here.kind}`);
   if (path === otherPath) refuse("the other purpose's path");
   for (const taken of [statePath, ...PURPOSES.map((each) => manifestsPath(statePath, each))]) {
     if (await isSamePlace(files, path, taken)) refuse('the path of the state');

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../cli/harness.ts';
 
@@ -110,6 +110,9 @@ describe('joinery trust on a node', () => {
     expect(await offline(`${status} --max-age 1d`)).toMatchObject({ exit: 0 });
     expect((await offline(`trust apply --revert ${node()}`)).stdout).toMatch(/^version +1 \(was 2\)$/m);
     expect((await offline(status)).stdout).toContain('1 (floor 2)');
+    const spelled = node().replace(at('node/ca.pem'), relative(process.cwd(), at('node/ca.pem')));
+    expect(await offline(`trust apply ${chain()} ${spelled}`)).toMatchObject({ exit: 0 });
+    expect(readFileSync(at('node/state.json'), 'utf8')).toContain(`"path":"${at('node/ca.pem')}"`);
     writeFileSync(at('node/ca.pem'), 'garbage');
     const stale = await offline(`${status} --json`);
     expect(stale).toMatchObject({ exit: 4 });

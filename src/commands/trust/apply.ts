@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { type AppliedTrust, applyTrust, revertTrust } from '../../app/apply-trust.ts';
 import { collectOffers } from '../../app/trust-documents.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { documentSource, nodeWorld } from '../../cli/node-world.ts';
+import { documentSource, nodePaths, nodeWorld } from '../../cli/node-world.ts';
 import { nodeTrustFlags } from '../../cli/trust-flags.ts';
 import { appliedData, appliedText, missingText } from '../../cli/trust-output.ts';
 import { parseDigest } from '../../core/digest.ts';
@@ -44,18 +44,17 @@ export default class TrustApply extends BaseCommand<typeof TrustApply> {
   }
 
   async #apply(): Promise<AppliedTrust> {
-    const { purpose, path, state: statePath, digest, environment, domain, revert } = this.flags;
+    const { digest, environment, domain, revert } = this.flags;
+    const paths = nodePaths(this.flags);
     const world = nodeWorld(this.context.world);
     const documents = this.args.manifest ?? [];
     if (revert === documents.length > 0) {
       throw new JoineryError('ERR_USAGE', `expected documents to apply, or --revert, found ${revert ? 'both' : 'neither'}`);
     }
-    if (revert) return revertTrust(world, { purpose, path, statePath });
+    if (revert) return revertTrust(world, paths);
     return applyTrust(world, {
-      purpose,
-      path,
-      statePath,
-      offers: await collectOffers(await documentSource(world, statePath, documents), documents, purpose),
+      ...paths,
+      offers: await collectOffers(await documentSource(world, paths.statePath, documents), documents, paths.purpose),
       firstDigest: digest === undefined ? undefined : parseDigest(digest, '--digest'),
       environment: {
         ...(environment !== undefined && { environment_name: environment }),

@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { resetTrust } from '../../app/apply-trust.ts';
 import { collectOffers } from '../../app/trust-documents.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { download, nodeWorld } from '../../cli/node-world.ts';
+import { download, nodePaths, nodeWorld } from '../../cli/node-world.ts';
 import { nodeTrustFlags } from '../../cli/trust-flags.ts';
 import { appliedData, appliedText } from '../../cli/trust-output.ts';
 import { parseDigest } from '../../core/digest.ts';
@@ -30,11 +30,11 @@ export default class TrustReset extends BaseCommand<typeof TrustReset> {
   };
 
   protected async execute(): Promise<Outcome> {
-    const { purpose, path, state: statePath, digest } = this.flags;
+    const paths = nodePaths(this.flags);
     const world = nodeWorld(this.context.world);
     // The digest proves the documents, as on first contact: what the node trusted may be lost, or be the reason for the reset.
-    const offers = await collectOffers({ files: world.files, download }, this.args.manifest, purpose);
-    const applied = await resetTrust(world, { purpose, path, statePath, offers, firstDigest: parseDigest(digest, '--digest') });
+    const offers = await collectOffers({ files: world.files, download }, this.args.manifest, paths.purpose);
+    const applied = await resetTrust(world, { ...paths, offers, firstDigest: parseDigest(this.flags.digest, '--digest') });
     return { data: appliedData(applied), text: appliedText(applied) };
   }
 }
