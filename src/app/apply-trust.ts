@@ -5,7 +5,16 @@ import { revertTarget } from '../core/trust/node-state.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import { isExpired } from '../core/trust/transition.ts';
 import { type MissingLink, type NodeTrust, type Offer, type Walk, walkTrust } from '../core/trust/walk.ts';
-import { assertNodeApart, assertResetApart, healPem, type NodePaths, type NodeWorld, readNodeState, readNodeTrust, writeNodeTrust } from './node-trust.ts';
+import {
+  assertNodeApart,
+  assertResetApart,
+  healPem,
+  type NodePaths,
+  type NodeWorld,
+  readNodeState,
+  readNodeTrust,
+  writeNodeTrust,
+} from './node-trust.ts';
 
 export interface ApplyTrust<P extends Purpose = Purpose> extends NodePaths<P> {
   readonly offers: readonly Offer[];

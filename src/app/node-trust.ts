@@ -8,7 +8,15 @@ import type { Clock, Files } from '../core/ports.ts';
 import { canonicalBundle, MAX_BUNDLE } from '../core/trust/bundle.ts';
 import { chainDocument, parseChain } from '../core/trust/chain.ts';
 import { readManifest } from '../core/trust/manifest.ts';
-import { changeState, EMPTY_NODE_STATE, type NodeChange, type NodeState, type NodeStateEntry, parseNodeState, trustOf } from '../core/trust/node-state.ts';
+import {
+  changeState,
+  EMPTY_NODE_STATE,
+  type NodeChange,
+  type NodeState,
+  type NodeStateEntry,
+  parseNodeState,
+  trustOf,
+} from '../core/trust/node-state.ts';
 import { otherPurpose, type Purpose, PURPOSES } from '../core/trust/purpose.ts';
 import { type AnchorsOf, assertSeparate } from '../core/trust/separation.ts';
 import type { KnownVersion, NodeTrust, Offer } from '../core/trust/walk.ts';
@@ -123,7 +131,12 @@ export async function assertResetApart(world: NodeWorld, state: NodeState, paths
   }
 }
 
-async function anchorsOfPem({ files, verifySignature }: NodeWorld, state: NodeState, purpose: Purpose, statePath: string): Promise<AnchorsOf> {
+async function anchorsOfPem(
+  { files, verifySignature }: NodeWorld,
+  state: NodeState,
+  purpose: Purpose,
+  statePath: string,
+): Promise<AnchorsOf> {
   const path = pemPath(state, purpose, statePath);
   // Only an entry has manifests that can be lost.
   const { fingerprint } = state.purposes[purpose] as NodeStateEntry;

@@ -85,7 +85,8 @@ function checkMembers(text: string, what: string, maxDepth: number): void {
     else if (lexeme === '[') open.push(undefined);
     else if (lexeme === '}' || lexeme === ']') open.pop();
     else checkMember(lexeme, text, token.lastIndex, open.at(-1), what);
-    if (open.length > maxDepth) throw new JoineryError('ERR_JSON_MALFORMED', `${what}: expected at most ${maxDepth} levels of nesting, found more`);
+    if (open.length > maxDepth)
+      throw new JoineryError('ERR_JSON_MALFORMED', `${what}: expected at most ${maxDepth} levels of nesting, found more`);
   }
 }
 

@@ -118,7 +118,9 @@ describe('a disk that lost the manifests of both purposes', () => {
     lose();
     expect((await refusalOf(reset(shared))).code).toBe('ERR_TRUST_ANCHOR_SHARED');
     expect(await reset(await make({ version: 2 }))).toMatchObject({ version: 2 });
-    expect(await reset(await make({ version: 2, purpose: NCL, anchors: [nodeRoot.certificate], signers: [newKey()] }))).toMatchObject({ version: 2 });
+    expect(await reset(await make({ version: 2, purpose: NCL, anchors: [nodeRoot.certificate], signers: [newKey()] }))).toMatchObject({
+      version: 2,
+    });
     expect(await trustStatus(world(), at('state.json'))).toHaveLength(2);
   });
 
@@ -141,13 +143,19 @@ describe('a stick', () => {
 
   it('holds no more than one document may, in however many files', async () => {
     const text = canonicalJson(chainDocument([one.version]));
-    const files = { ...systemFiles, read: (_path: string, max: number) => Promise.resolve(Buffer.from(text.padEnd(Math.min(max, 40_000_000)))) };
+    const files = {
+      ...systemFiles,
+      read: (_path: string, max: number) => Promise.resolve(Buffer.from(text.padEnd(Math.min(max, 40_000_000)))),
+    };
     for (const name of ['a', 'b', 'c']) writeFileSync(at(`${CPH}.${name}.json`), '');
     const limits: number[] = [];
     await refusalOf(
       collectOffers(
         {
-          files: { ...files, read: (path, max) => (limits.push(max), max < 40_000_000 ? systemFiles.read('/dev/zero', max) : files.read(path, max)) },
+          files: {
+            ...files,
+            read: (path, max) => (limits.push(max), max < 40_000_000 ? systemFiles.read('/dev/zero', max) : files.read(path, max)),
+          },
           download: () => Promise.reject(new Error('no network')),
         },
         [directory],
