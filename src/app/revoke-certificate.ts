@@ -95,8 +95,12 @@ function parseSerial(text: string): string {
 
 async function find(realm: Realm, serial: string): Promise<Target> {
   const target = (await findLeaf(realm, serial)) ?? (await findCross(realm, serial)) ?? (await findCa(realm, serial));
-  if (target !== undefined) return target;
-  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `SERIAL: expected a certificate that this realm issued, found none with ${serial}`, {
+  if (target === undefined) throw notFound(serial);
+  return target;
+}
+
+function notFound(serial: string): JoineryError {
+  return new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `SERIAL: expected a certificate that this realm issued, found none with ${serial}`, {
     hint: 'the whole serial number is needed; a part of it never matches',
     details: { serial },
   });
