@@ -7,7 +7,7 @@ import { run } from '@oclif/core/run';
 import { currentIo, type Io, withIo, write } from './cli/io.ts';
 import { EmbeddedPlugin } from './cli/embedded-plugin.ts';
 import { isBrokenPipe, toFailure } from './cli/failure.ts';
-import { jsonText } from './cli/render/text.ts';
+import { failureJson, failureLines } from './cli/render/failure.ts';
 import { COMMANDS } from './command-table.ts';
 import { JoineryError } from './core/errors.ts';
 import { nearest } from './core/names.ts';
@@ -55,11 +55,8 @@ async function refuse(error: unknown, argv: readonly string[], manifest: Manifes
   const unknown = error instanceof Error && /^command .* not found$/.test(error.message);
   const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(manifest.commands)) : error);
   currentIo().setExitStatus(failure.exitStatus);
-  const { code, message, hint, details } = failure;
-  if (argv.includes('--json')) {
-    const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: [] };
-    await write(io.stdout, `${jsonText(body)}\n`);
-  } else await write(io.stderr, `error: ${message} [${code}]\n${hint === undefined ? '' : `hint: ${hint}\n`}`);
+  if (argv.includes('--json')) await write(io.stdout, `${failureJson(failure, [])}\n`);
+  else await write(io.stderr, `${failureLines(failure, (_format, text) => text).join('\n')}\n`);
 }
 
 /** The words are not repeated: one of them may be a secret in the wrong place. */

@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { type Context, openContext, type RealmFlags } from './context.ts';
 import { type Failure, isBrokenPipe, toFailure } from './failure.ts';
 import { currentIo, write } from './io.ts';
+import { failureJson, failureLines } from './render/failure.ts';
 import { jsonText, printable, type Style, styleFor } from './render/text.ts';
 
 /** The result of a command: `data` for `--json`, `text` for people. */
@@ -109,17 +110,11 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
 
   async #showFailure(failure: Failure, error: unknown): Promise<void> {
     const { stdout, stderr } = currentIo();
-    const { code, message, hint, details } = failure;
     if (this.#json) {
-      const body = { ok: false, error: { code, message, ...(hint !== undefined && { hint }), details }, warnings: this.#warnings };
-      await write(stdout, `${jsonText(body)}\n`);
+      await write(stdout, `${failureJson(failure, this.#warnings)}\n`);
       return;
     }
-    const lines = [`${this.style('red', 'error:')} ${printable(message)} [${code}]`];
-    for (const issue of (details['issues'] as { path: string; message: string }[] | undefined)?.slice(1) ?? []) {
-      lines.push(`       ${printable(`${issue.path}: ${issue.message}`)}`);
-    }
-    if (hint !== undefined) lines.push(`${this.style('cyan', 'hint:')} ${printable(hint)}`);
+    const lines = failureLines(failure, this.style);
     if (this.#argument('--verbose')) lines.push(...traceOf(error));
     await write(stderr, `${lines.join('\n')}\n`);
   }
