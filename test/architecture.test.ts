@@ -39,6 +39,37 @@ const VIOLATIONS: readonly (readonly [string, string, string, string])[] = [
   ['x509 is below audit', 'src/core/x509/e.ts', `import { x } from '../audit/x.ts';\nexport const y = x;\n`, 'no-restricted-imports'],
   ['audit is below drill', 'src/core/audit/f.ts', `import { x } from '../drill/x.ts';\nexport const y = x;\n`, 'no-restricted-imports'],
   [
+    'token is below cluster',
+    'src/core/token/f1.ts',
+    `import { x } from '../cluster/x.ts';\nexport const y = x;\n`,
+    'no-restricted-imports',
+  ],
+  [
+    'cluster is below drill',
+    'src/core/cluster/f2.ts',
+    `import { x } from '../drill/x.ts';\nexport const y = x;\n`,
+    'no-restricted-imports',
+  ],
+  [
+    'ceremony is below doctor',
+    'src/core/ceremony/f3.ts',
+    `import { x } from '../doctor/x.ts';\nexport const y = x;\n`,
+    'no-restricted-imports',
+  ],
+  ['policy is below join', 'src/core/policy/f4.ts', `import { x } from '../join/x.ts';\nexport const y = x;\n`, 'no-restricted-imports'],
+  [
+    'client imports no gRPC library',
+    'src/client/f5.ts',
+    `import { x } from '@connectrpc/connect';\nexport const y = x;\n`,
+    'no-restricted-imports',
+  ],
+  [
+    'commands import no telemetry library',
+    'src/commands/f6.ts',
+    `import { pino } from 'pino';\nexport const y = pino;\n`,
+    'no-restricted-imports',
+  ],
+  [
     'the shared core files are below all rooms',
     'src/core/g.ts',
     `import { x } from './token/x.ts';\nexport const y = x;\n`,
