@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
 import { dnsName, name, nearest, trustDomain } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
+import { serverConfig } from './server-config.ts';
 
 const url = string({ maxLength: 2048, pattern: /^https:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/[^\s?#]*)?$/, describe: 'an https URL' });
 /** Host or address and port, as a node dials it. */
@@ -13,6 +14,10 @@ const cluster = object({
   roles: array(name(), { minItems: 1, maxItems: 100 }),
   join_urls: optional(array(url, { maxItems: 20 })),
   seed_peers: optional(array(object({ address, role: optional(name()) }), { maxItems: 1000 })),
+  /** Authority that issues the certificates of its nodes; default: the one online authority under an anchor of node-cert-lifecycle. */
+  issuing_ca: optional(name()),
+  /** Life of a node's certificate in seconds where the policy names none; default 24 h. */
+  node_lifetime: optional(integer(60, 31536000)),
 });
 
 /** What an administrator may ask of a server (FORMATS 4). */
@@ -33,6 +38,7 @@ const config = object({
   clusters: refine(array(cluster, { maxItems: 1000 }), (clusters) => eachOnce('cluster', clusters)),
   /** Who may call the server with a certificate of `admin issue`, and for what. */
   admins: optional(refine(array(admin, { maxItems: 1000 }), (admins) => eachOnce('admin', admins))),
+  server: optional(serverConfig),
   token: optional(object({ max_lifetime: optional(integer(1, 31536000)) })),
 });
 
