@@ -18,7 +18,7 @@ export default defineConfig({
       provider: 'v8',
       reportOnFailure: true,
       include: ['src/**/*.ts'],
-      exclude: ['src/types/**', 'src/index.ts'],
+      exclude: ['src/types/**', 'src/index.ts', 'src/proto/gen/**'],
       reporter: ['text-summary', 'json-summary', ['text', { skipFull: true }]],
       thresholds: {
         'src/core/**': { lines: 100, branches: 100, functions: 100, statements: 100 },

@@ -1,0 +1,21 @@
+// Writes the TypeScript of src/proto/*.proto with protoc (Debian: protobuf-compiler) and protoc-gen-es. `node bin/proto.js [DIRECTORY]`
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const [out = `${root}src/proto/gen`] = process.argv.slice(2);
+const protos = ['joinery/v1/bootstrap.proto', 'gastrolog/v1/cluster.proto', 'google/rpc/error_info.proto'];
+
+mkdirSync(out, { recursive: true });
+execFileSync(
+  'protoc',
+  [
+    `--plugin=${root}node_modules/.bin/protoc-gen-es`,
+    `--proto_path=${root}src/proto`,
+    `--es_out=${out}`,
+    '--es_opt=target=ts,import_extension=ts,erasable_syntax=true',
+    ...protos,
+  ],
+  { stdio: 'inherit' },
+);
