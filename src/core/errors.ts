@@ -178,6 +178,23 @@ export const ERRORS = {
   ERR_PIN_PATH: refused('the pinned authority does not vouch for the server'),
   ERR_PIN_SESSION: refused('the connection to the server proves nothing about its certificate'),
   ERR_SERVER_UNREACHABLE: network('the server cannot be reached by TLS'),
+  // replies of a bootstrap server, as its client judges them
+  ERR_REPLY_TIMEOUT: row('network', 504, 'deadline_exceeded', 'the server did not answer in time'),
+  ERR_REPLY_TRUNCATED: network('the reply of the server broke off'),
+  ERR_REPLY_TOO_LARGE: network('the reply of the server is over its size limit'),
+  ERR_REPLY_MALFORMED: network('the reply of the server has the wrong form'),
+  ERR_REPLY_REDIRECT: refused('the server points to another one'),
+  ERR_REPLY_REFUSED: refused('the server refuses, by a code that is unknown here'),
+  ERR_REPLY_FAILED: network('the server fails'),
+  ERR_REPLY_UNTRUSTED: refused('the certificate in the reply is not under the trusted anchors'),
+  ERR_REPLY_KEY: refused('the certificate in the reply is of another key'),
+  ERR_REPLY_IDENTITY: refused('the certificate in the reply is for somebody else'),
+  ERR_REPLY_VALIDITY: refused('the certificate in the reply is not valid as it says'),
+  // directories of nodes
+  ERR_NODE_DIRECTORY: malformed('not a node directory that can be used'),
+  ERR_NODE_NOT_JOINED: notFound('the node has no certificate yet'),
+  ERR_NODE_EXPIRED: refused('the certificate of the node has expired'),
+  ERR_NODE_NO_URL: notFound('no bootstrap server is named'),
   // clusters that share one certificate
   ERR_CLUSTER_NOT_INITIALIZED: notFound('the cluster has no shared certificate'),
   ERR_CLUSTER_EXISTS: conflict('the cluster has a shared certificate already'),
@@ -190,6 +207,14 @@ export const ERRORS = {
   ERR_CLUSTER_ANSWER_KEY: refused('the answer was sealed to another key, or was changed'),
   ERR_CLUSTER_ANSWER_UNTRUSTED: refused('the answer is not by an authority that the member trusts'),
   ERR_CLUSTER_ANSWER_OLD: refused('the member holds a newer answer'),
+  // join policies
+  ERR_POLICY_MALFORMED: malformed('not a join policy'),
+  ERR_POLICY_DENIED: refused('the policy of the cluster refuses the node'),
+  ERR_POLICY_INVALID: refused('a policy failed a check'),
+  ERR_POLICY_UNSIGNED: refused('a policy has no signature where one is required'),
+  ERR_POLICY_SIGNATURE: refused('no signature of a policy is by a configured signer'),
+  ERR_POLICY_ROLLBACK: refused('a policy is older than the one in use'),
+  ERR_POLICY_SIGNER_UNKNOWN: refused('the key is not a configured signer of policies'),
   // ceremonies
   ERR_CEREMONY_MALFORMED: malformed('not a ceremony file'),
   ERR_CEREMONY_AUTHORITY: refused('an authority is not the one that the ceremony names'),

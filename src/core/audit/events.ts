@@ -38,6 +38,8 @@ export const AUDIT_EVENTS = {
   'bootstrap_trust.reset': 'a trust bundle version that replaces none was published, because the signers were lost',
   'bootstrap_trust.rollback': 'a trust bundle version with the content of an earlier one was published',
   'bootstrap_trust.retire': 'a trust bundle version without the anchors that were phasing out was published',
+  'policy.reload': 'the policy of a cluster was loaded again, or a new version of it was refused',
+  'policy.sign': 'a policy file was signed',
   'package.render': 'an onboarding package was rendered',
 } as const satisfies Record<string, string>;
 
