@@ -9,7 +9,8 @@ import type { Secret } from '../secret.ts';
 import type { TrustVersion } from '../trust/chain.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import type { Purpose } from '../trust/purpose.ts';
-import { envPrefix, isLabelName, nodePath, nodeUrl, peerAddress } from './values.ts';
+import { AGENT_KINDS } from './agent-files.ts';
+import { envPrefix, fileOwner, isLabelName, nodePath, nodeUrl, peerAddress, serviceName } from './values.ts';
 
 /** Where the node directory lies unless told otherwise: state that changes and survives a reboot (FHS 3.0, section 5.8). */
 export const DEFAULT_NODE_DIRECTORY = '/var/lib/joinery';
@@ -34,6 +35,20 @@ const onboarding = object({
   env_prefix: envPrefix(),
   directory: nodePath(),
   trust: object({ 'control-plane-https': trustPin, 'node-cert-lifecycle': trustPin }),
+  /** Where the node fetches both bundles, to be compared with the fingerprints; left out where the package brings them. */
+  trust_url: optional(nodeUrl()),
+  /** How the token reaches the node; left out where the package brings it. */
+  token_delivery: optional(oneOf(['systemd-credential', 'file-later', 'none'])),
+  /** What joins; left out where the package brings nothing that does. */
+  agent: optional(oneOf(AGENT_KINDS)),
+  /** Name of the join service; left out for `joinery-join`. */
+  service: optional(serviceName()),
+  /** Owner of every file; left out for root:root. */
+  owner: optional(fileOwner()),
+  /** Mode of the files that are no secret; left out for 0644. */
+  file_mode: optional(oneOf(['0640', '0600'])),
+  /** The anchors of control-plane-https go into the system trust store too. */
+  system_trust_store: optional(oneOf(['control-plane-https'])),
 });
 
 /** The document `onboarding.json` of the node directory. */

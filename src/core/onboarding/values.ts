@@ -10,6 +10,8 @@ const URL = new RegExp(String.raw`^https://${HOST}(?::\d{1,5})?(?:/[A-Za-z0-9._~
 const ABSOLUTE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+-]{1,100}){1,12}$/;
 const ENV_PREFIX = /^[A-Z][A-Z0-9_]{0,31}$/;
 const LABEL_NAME = /^[A-Za-z0-9._/-]{1,63}$/;
+const SERVICE_NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
+const OWNER = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,9}):(?:[a-z_][a-z0-9_-]{0,31}|\d{1,9})$/;
 const PEER_ADDRESS = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
 
 /** An https URL without user, query and fragment, its host in lower case. */
@@ -30,6 +32,16 @@ export function nodePath(): Parser<string> {
 /** What the names of the environment variables start with: `JOINERY`, `GPUAAS`. */
 export function envPrefix(): Parser<string> {
   return string({ maxLength: 32, pattern: ENV_PREFIX, describe: 'an environment prefix (A-Z first, then A-Z 0-9 _, at most 32)' });
+}
+
+/** Name of a systemd unit or an init script, without its ending. */
+export function serviceName(): Parser<string> {
+  return string({ maxLength: 63, pattern: SERVICE_NAME, describe: 'a service name (a letter, then A-Z a-z 0-9 _ . -, at most 63)' });
+}
+
+/** `user:group`, by names or by numbers. */
+export function fileOwner(): Parser<string> {
+  return string({ maxLength: 65, pattern: OWNER, describe: 'user:group in lower case, or two numbers' });
 }
 
 export function peerAddress(): Parser<string> {
