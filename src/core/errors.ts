@@ -195,6 +195,17 @@ export const ERRORS = {
   ERR_NODE_NOT_JOINED: notFound('the node has no certificate yet'),
   ERR_NODE_EXPIRED: refused('the certificate of the node has expired'),
   ERR_NODE_NO_URL: notFound('no bootstrap server is named'),
+  // the bootstrap server
+  ERR_SERVER_LISTEN: network('the server cannot open its port'),
+  ERR_SERVER_BUSY: network('the server has too much to do'),
+  ERR_SERVER_PASSPHRASE: refused('the passphrase of the server opens an offline key'),
+  ERR_SERVER_CERTIFICATE: malformed('the certificate of the server is not usable'),
+  ERR_SERVER_ISSUER: row('refused', 503, 'unavailable', 'no authority is fit to issue for the server or its nodes'),
+  ERR_REQUEST_TIMEOUT: row('network', 408, 'deadline_exceeded', 'the request did not arrive in time'),
+  ERR_ROUTE_NOT_FOUND: notFound('no such route'),
+  ERR_ROUTE_METHOD: row('usage', 405, 'unimplemented', 'the route does not take the method'),
+  ERR_REQUEST_TYPE: row('malformed', 415, 'invalid_argument', 'the body of the request is not of a known type'),
+  ERR_ROUTE_OFF: notFound('the route is not offered by the configuration of the server'),
   // clusters that share one certificate
   ERR_CLUSTER_NOT_INITIALIZED: notFound('the cluster has no shared certificate'),
   ERR_CLUSTER_EXISTS: conflict('the cluster has a shared certificate already'),
@@ -215,6 +226,8 @@ export const ERRORS = {
   ERR_POLICY_SIGNATURE: refused('no signature of a policy is by a configured signer'),
   ERR_POLICY_ROLLBACK: refused('a policy is older than the one in use'),
   ERR_POLICY_SIGNER_UNKNOWN: refused('the key is not a configured signer of policies'),
+  // alerts of a server
+  ERR_ALERT_DELIVERY: network('an alert could not be delivered'),
   // ceremonies
   ERR_CEREMONY_MALFORMED: malformed('not a ceremony file'),
   ERR_CEREMONY_AUTHORITY: refused('an authority is not the one that the ceremony names'),

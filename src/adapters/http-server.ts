@@ -1,0 +1,214 @@
+/**
+ * One port for REST, gRPC, gRPC-Web and Connect: TLS 1.3 with HTTP/2, and HTTP/1.1 for those who have no more. A client certificate is
+ * asked for and never judged here: which routes need one, and whether this one still counts, is decided for every request above.
+ */
+import { constants } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type SecureServerOptions,
+} from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Fingerprint } from '../core/digest.ts';
+import { JoineryError } from '../core/errors.ts';
+import type { HttpHandler } from '../core/join/http.ts';
+import type { ListenAddress, ServerLimits } from '../core/realm/server-config.ts';
+import type { Secret } from '../core/secret.ts';
+import { Connections, endWhenIdle } from './http-connections.ts';
+import { type AnyRequest, type AnyResponse, exchange, type ExchangeOptions } from './http-exchange.ts';
+
+export interface TlsCredentials {
+  /** PEM: the server's certificate, those above it, and the root, which clients with a pin look for. */
+  readonly chainPem: string;
+  /** PKCS #8 in PEM. */
+  readonly keyPem: Secret;
+}
+
+export interface HttpServerOptions {
+  readonly listen: ListenAddress;
+  readonly credentials: TlsCredentials;
+  readonly handler: HttpHandler;
+  /** Takes calls of gRPC, gRPC-Web and Connect. */
+  readonly grpc?: ((request: Http2ServerRequest, response: Http2ServerResponse) => void) | undefined;
+  /** Asked for every connection and request, so that a new configuration counts at once. */
+  limits(): ServerLimits;
+  newCorrelationId(): string;
+  refuse: ExchangeOptions['refuse'];
+}
+
+export interface HttpServer {
+  readonly address: ListenAddress;
+  /** New handshakes take these; sessions that are open stay. */
+  setCredentials(credentials: TlsCredentials): void;
+  /** Ends every connection under a client certificate. @returns how many there were. */
+  cut(fingerprint: Fingerprint): number;
+  /** Client certificates under which there are connections. */
+  fingerprints(): readonly Fingerprint[];
+  /** Open connections, and requests that are being answered. */
+  load(): { readonly connections: number; readonly requests: number };
+  /** Takes no more, answers what is under way, and ends what is left after so many milliseconds. */
+  stop(deadlineMs: number): Promise<void>;
+  /** Ends everything at once. */
+  abort(): void;
+}
+
+/** All suites of TLS 1.3 but those with short tags; nothing older is spoken. */
+export const CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_HEADER_PAIRS = 64;
+
+/** `/package.Service/Method` */
+const RPC_PATH = /^\/[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)+\/[A-Za-z0-9_]+$/;
+
+function tlsOptions({ chainPem, keyPem }: TlsCredentials) {
+  return {
+    cert: chainPem,
+    key: keyPem.reveal(),
+    minVersion: 'TLSv1.3',
+    ciphers: CIPHER_SUITES,
+    // A session that is resumed brings a certificate that was judged once before: none is.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    // No authority is trusted by TLS itself: what a client certificate counts for, core and the store decide.
+    ca: [],
+  } satisfies SecureServerOptions;
+}
+
+function serverOptions(credentials: TlsCredentials, limits: ServerLimits): SecureServerOptions {
+  const http1Options = {
+    headersTimeout: limits.header_timeout * 1000,
+    requestTimeout: limits.request_timeout * 1000,
+    keepAliveTimeout: limits.idle_timeout * 1000,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const options: SecureServerOptions & { readonly http1Options: typeof http1Options } = {
+    ...tlsOptions(credentials),
+    allowHTTP1: true,
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: limits.handshake_timeout * 1000,
+    unknownProtocolTimeout: 1000,
+    maxHeaderListPairs: MAX_HEADER_PAIRS,
+    maxSessionMemory: 2,
+    settings: { maxConcurrentStreams: limits.streams, maxHeaderListSize: MAX_HEADER_BYTES, enableConnectProtocol: false },
+    http1Options,
+  };
+  return options;
+}
+
+/** @throws ERR_SERVER_LISTEN */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const connections = new Connections();
+  const work = new Set<Promise<void>>();
+  const server = createSecureServer(serverOptions(options.credentials, options.limits()));
+  let stopping = false;
+  server.on('connection', (socket: Socket) => connections.admit(socket, options.limits()));
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => undefined);
+    connections.identify(socket);
+  });
+  server.on('session', (session) => {
+    session.on('error', () => undefined);
+    endWhenIdle(session, options.limits().idle_timeout * 1000);
+  });
+  server.on('clientError', refuseUnreadable);
+  server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    const done = dispatch(options, { request, response, stopping, busy: work.size });
+    work.add(done);
+    void done.finally(() => work.delete(done));
+  });
+  const address = await listenOn(server, options.listen);
+  return {
+    address,
+    setCredentials: (credentials) => server.setSecureContext(tlsOptions(credentials)),
+    cut: (fingerprint) => connections.cut(fingerprint),
+    fingerprints: () => connections.fingerprints(),
+    load: () => ({ connections: connections.size, requests: work.size }),
+    async stop(deadlineMs) {
+      stopping = true;
+      await closeWithin(server, work, deadlineMs);
+      connections.destroyAll();
+    },
+    abort: () => connections.destroyAll(),
+  };
+}
+
+interface Arrival {
+  readonly request: AnyRequest;
+  readonly response: AnyResponse;
+  readonly stopping: boolean;
+  /** Requests that are being answered already. */
+  readonly busy: number;
+}
+
+function dispatch(options: HttpServerOptions, { request, response, stopping, busy }: Arrival): Promise<void> {
+  const limits = options.limits();
+  const { grpc, newCorrelationId, refuse } = options;
+  const path = (request.url ?? '').split('?', 1)[0] as string;
+  if (grpc !== undefined && busy < limits.requests && RPC_PATH.test(path)) {
+    return new Promise((resolve) => {
+      response.once('close', resolve);
+      grpc(request as Http2ServerRequest, response as Http2ServerResponse);
+    });
+  }
+  const tooBusy: HttpHandler = ({ peer }) => Promise.resolve(refuse(503, 'ERR_SERVER_BUSY', peer.correlationId));
+  return exchange(request, response, {
+    handler: busy < limits.requests ? options.handler : tooBusy,
+    maxBody: limits.body,
+    requestTimeoutMs: limits.request_timeout * 1000,
+    newCorrelationId,
+    closing: stopping,
+    refuse,
+  });
+}
+
+/** What is no HTTP, or HTTP beyond the limits; a failed handshake has no plain text to be told. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  const status = { HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large', ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout' };
+  const handshaken = (socket as Partial<TLSSocket>).alpnProtocol === 'http/1.1' || (socket as Partial<TLSSocket>).alpnProtocol === false;
+  if (!socket.writable || !handshaken) {
+    socket.destroy();
+    return;
+  }
+  const line = status[error.code as keyof typeof status] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  setTimeout(() => socket.destroy(), 200).unref();
+}
+
+async function listenOn(server: Http2SecureServer, { host, port }: ListenAddress): Promise<ListenAddress> {
+  server.listen({ host, port, backlog: 4096 });
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new JoineryError(
+      'ERR_SERVER_LISTEN',
+      `listen: expected to open ${host}:${port}, found ${(cause as NodeJS.ErrnoException).code}`,
+      {
+        hint: 'is another server there? server.listen in joinery.yaml names another address',
+        cause,
+      },
+    );
+  }
+  const bound = server.address() as AddressInfo;
+  return { host: bound.address, port: bound.port };
+}
+
+/** Sessions are told to go away; what they have under way is answered until the deadline. */
+async function closeWithin(server: Http2SecureServer, work: ReadonlySet<Promise<void>>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const idle = async (): Promise<void> => {
+    while (work.size > 0) await Promise.all(work);
+    // A connection of HTTP/1.1 that is kept alive has nothing under way now; a session of HTTP/2 closes itself.
+    (server as unknown as { closeIdleConnections(): void }).closeIdleConnections();
+    await closed;
+  };
+  await Promise.race([idle(), deadline]);
+  clearTimeout(timer);
+}
