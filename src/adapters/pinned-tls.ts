@@ -20,6 +20,10 @@ const MAX_CERTIFICATES = 8;
 export interface PinnedTlsOptions {
   /** For the whole handshake, however busy the server looks. */
   readonly timeoutMs?: number;
+  /** Protocols to offer (RFC 7301). */
+  readonly protocols?: readonly string[];
+  /** Client certificate, PEM with the leaf first, and its key. */
+  readonly identity?: { readonly key: string; readonly cert: string } | undefined;
 }
 
 /** @throws ERR_SERVER_UNREACHABLE */
@@ -43,7 +47,13 @@ export async function connectPinned(
   anchors: readonly Uint8Array[],
   options: PinnedTlsOptions = {},
 ): Promise<TLSSocket> {
-  const trust = { ca: anchors.map((der) => toPem('CERTIFICATE', der)), rejectUnauthorized: true };
+  const { protocols, identity } = options;
+  const trust: ConnectionOptions = {
+    ca: anchors.map((der) => toPem('CERTIFICATE', der)),
+    rejectUnauthorized: true,
+    ...(protocols && { ALPNProtocols: [...protocols] }),
+    ...identity,
+  };
   const socket = await handshake(server, trust, options);
   try {
     assertProven(socket, server);
@@ -108,7 +118,8 @@ function handshake(server: ServerAddress, trust: ConnectionOptions, { timeoutMs 
   });
 }
 
-function chainOf(socket: TLSSocket): readonly Uint8Array[] {
+/** DER of what the server shows, the leaf first. */
+export function chainOf(socket: TLSSocket): readonly Uint8Array[] {
   const chain: Uint8Array[] = [];
   const seen = new Set<string>();
   let next: X509Certificate | undefined = socket.getPeerX509Certificate();

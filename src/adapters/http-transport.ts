@@ -1,0 +1,249 @@
+/**
+ * HTTP over one proved TLS connection: HTTP/2 where the server speaks it, otherwise HTTP/1.1 kept alive. The socket is verified,
+ * judged by the caller and only then handed to node:http2 or node:http, so that nothing is ever written to an unproved server.
+ */
+import { once } from 'node:events';
+import { Agent, request as http1Request, type IncomingMessage } from 'node:http';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as http2Connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import type { Duplex, Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { JoineryError } from '../core/errors.ts';
+import type { ServerAddress } from '../core/key-ports.ts';
+import type { Secret } from '../core/secret.ts';
+import { chainOf, connectPinned } from './pinned-tls.ts';
+
+// The shapes of src/client/transport.ts, which adapters do not import; the compiler holds the two together where they are composed.
+interface Exchange {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+}
+
+interface Tls {
+  readonly anchors: readonly Uint8Array[];
+  readonly identity?: { readonly key: Secret; readonly certificates: string } | undefined;
+}
+
+interface Options {
+  readonly server: ServerAddress;
+  tls(): Promise<Tls>;
+  judge(shown: readonly Uint8Array[], tls: Tls): void;
+}
+
+/** One connection and how requests go over it. */
+interface Connection {
+  alive(): boolean;
+  exchange(request: Exchange, signal: AbortSignal): Promise<Reply>;
+  /** When the last request is answered. */
+  retire(): void;
+  destroy(): void;
+}
+
+export function openHttpTransport(options: Options) {
+  let current: { readonly key: string; readonly opened: Promise<Connection> } | undefined;
+  const connection = async (timeoutMs: number): Promise<Connection> => {
+    const tls = await options.tls();
+    const key = keyOf(tls);
+    for (;;) {
+      const seen = current;
+      const there = await seen?.opened.catch(() => undefined);
+      if (there?.alive() === true && seen?.key === key) return there;
+      // Another request has opened one meanwhile.
+      if (current !== seen) continue;
+      there?.retire();
+      current = { key, opened: open(options, tls, timeoutMs) };
+      return current.opened;
+    }
+  };
+  return {
+    async request(request: Exchange): Promise<Reply> {
+      const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(request.timeoutMs)));
+      const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
+      const where = `${options.server.host}:${options.server.port}`;
+      if (signal.aborted) throw timeLimit(where, deadline);
+      const opened = await aborted(connection(request.timeoutMs), signal, where, deadline);
+      try {
+        return await opened.exchange(request, signal);
+      } catch (cause) {
+        throw failure(cause, where, deadline, request.signal);
+      }
+    },
+    async close(): Promise<void> {
+      const there = await current?.opened.catch(() => undefined);
+      there?.destroy();
+      current = undefined;
+    },
+  };
+}
+
+/** What a connection is made with: other trust or another identity needs another one. */
+function keyOf({ anchors, identity }: Tls): string {
+  return [...anchors.map((der) => Buffer.from(der).toString('base64')), identity?.certificates ?? ''].join('\n');
+}
+
+/** A caller that gives up does not wait for a handshake; the handshake ends by its own time limit. */
+async function aborted(work: Promise<Connection>, signal: AbortSignal, where: string, deadline: AbortSignal): Promise<Connection> {
+  const given = new AbortController();
+  try {
+    return await Promise.race([
+      work,
+      once(signal, 'abort', { signal: given.signal }).then(
+        () => {
+          throw timeLimit(where, deadline);
+        },
+        () => new Promise<never>(() => undefined),
+      ),
+    ]);
+  } finally {
+    given.abort();
+  }
+}
+
+async function open({ server, judge }: Options, tls: Tls, timeoutMs: number): Promise<Connection> {
+  const { identity } = tls;
+  const socket = await connectPinned(server, tls.anchors, {
+    timeoutMs: Math.max(1, timeoutMs),
+    protocols: ['h2', 'http/1.1'],
+    ...(identity && { identity: { key: identity.key.reveal(), cert: identity.certificates } }),
+  });
+  try {
+    judge(chainOf(socket), tls);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return socket.alpnProtocol === 'h2' ? overHttp2(socket, server) : overHttp1(socket, server);
+}
+
+function authorityOf({ name, port }: ServerAddress): string {
+  const host = name.includes(':') ? `[${name}]` : name;
+  return port === 443 ? host : `${host}:${port}`;
+}
+
+function overHttp2(socket: TLSSocket, server: ServerAddress): Connection {
+  const authority = authorityOf(server);
+  const session: ClientHttp2Session = http2Connect(`https://${authority}`, { createConnection: () => socket as Duplex });
+  // Streams tell what happened to them; a session that broke between two requests is replaced by the next one.
+  session.on('error', () => undefined);
+  let usable = true;
+  session.once('goaway', () => (usable = false));
+  return {
+    alive: () => usable && !session.closed && !session.destroyed,
+    exchange: (request, signal) => http2Exchange(session, authority, request, signal),
+    retire: () => session.close(),
+    destroy: () => session.destroy(),
+  };
+}
+
+async function http2Exchange(session: ClientHttp2Session, authority: string, request: Exchange, signal: AbortSignal): Promise<Reply> {
+  const { method, path, headers, body } = request;
+  const stream: ClientHttp2Stream = session.request(
+    {
+      ...headers,
+      [constants.HTTP2_HEADER_METHOD]: method,
+      [constants.HTTP2_HEADER_PATH]: path,
+      [constants.HTTP2_HEADER_AUTHORITY]: authority,
+    },
+    { signal, endStream: body === undefined },
+  );
+  const answered = Promise.all([once(stream, 'response') as Promise<[IncomingHttpHeaders]>, readBody(stream, request.maxBytes)]);
+  // Without a body the stream has ended our side already.
+  if (body !== undefined) stream.end(body);
+  const [[raw], bytes] = await answered;
+  // A session that was destroyed can look like a clean end of its streams.
+  if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Truncated();
+  return whole({ status: Number(raw[':status']), headers: headerMap(raw), body: bytes });
+}
+
+function overHttp1(first: TLSSocket, server: ServerAddress): Connection {
+  let broken = false;
+  first.once('close', () => (broken = true));
+  // The one proved socket and no other: the agent queues what comes meanwhile.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  agent.createConnection = () => first;
+  return {
+    alive: () => !broken,
+    exchange: (request, signal) => http1Exchange(agent, server, request, signal),
+    retire: () => first.end(),
+    destroy: () => {
+      agent.destroy();
+      first.destroy();
+    },
+  };
+}
+
+async function http1Exchange(agent: Agent, server: ServerAddress, request: Exchange, signal: AbortSignal): Promise<Reply> {
+  const { method, path, headers, body } = request;
+  const outgoing = http1Request({
+    agent,
+    method,
+    path,
+    signal,
+    host: server.host,
+    port: server.port,
+    headers: { ...headers, host: authorityOf(server), ...(body && { 'content-length': String(body.length) }) },
+  });
+  outgoing.end(body);
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const bytes = await readBody(response, request.maxBytes);
+  if (!response.complete) throw new Truncated();
+  return whole({ status: response.statusCode as number, headers: headerMap(response.headers), body: bytes });
+}
+
+class Truncated extends Error {}
+class TooLarge extends Error {
+  readonly maxBytes: number;
+  constructor(maxBytes: number) {
+    super('too large');
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** Stops at the limit, whatever the server announced. */
+async function readBody(stream: Readable, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of stream) {
+    total += (chunk as Buffer).length;
+    if (total > maxBytes) throw new TooLarge(maxBytes);
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}
+
+function headerMap(headers: Readonly<Record<string, string | string[] | number | undefined>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
+}
+
+/** A reply that announced its length has that length. */
+function whole(reply: Reply): Reply {
+  const length = reply.headers.get('content-length');
+  if (length !== undefined && Number(length) !== reply.body.length) throw new Truncated();
+  return reply;
+}
+
+function timeLimit(where: string, deadline: AbortSignal): JoineryError {
+  if (!deadline.aborted) return new JoineryError('ERR_INTERRUPTED', `${where}: expected a reply, found that the caller gave up`);
+  return new JoineryError('ERR_REPLY_TIMEOUT', `${where}: expected a reply in time, found none`);
+}
+
+/** @param caller the signal of whoever asked. */
+function failure(cause: unknown, where: string, deadline: AbortSignal, caller: AbortSignal | undefined): JoineryError {
+  if (deadline.aborted || caller?.aborted === true) return timeLimit(where, deadline);
+  if (cause instanceof TooLarge) {
+    return new JoineryError('ERR_REPLY_TOO_LARGE', `${where}: expected a reply of at most ${cause.maxBytes} bytes, found more`);
+  }
+  const { code = 'no whole reply' } = cause as NodeJS.ErrnoException;
+  const found = cause instanceof Truncated ? 'a part of it' : code;
+  return new JoineryError('ERR_REPLY_TRUNCATED', `${where}: expected a whole reply, found ${found}`, { cause });
+}

@@ -1,0 +1,10 @@
+/** Waiting, and measuring time that does not jump. */
+import { setTimeout as wait } from 'node:timers/promises';
+
+export const systemTimer = {
+  elapsed: (): number => performance.now(),
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    // Who gives up waiting is told so by the signal; here nothing went wrong.
+    await wait(ms, undefined, { signal }).catch(() => undefined);
+  },
+};

@@ -1,0 +1,74 @@
+/** Which server is asked next, and when: several in order, again only where that is safe, and never beyond the deadline. */
+import { type ErrorCode, isJoineryError, type JoineryError } from '../core/errors.ts';
+import type { ClientWorld } from './world.ts';
+
+export interface Attempts {
+  /** Asking twice does what asking once does. */
+  readonly safe: boolean;
+  /** For everything together. */
+  readonly timeoutMs: number;
+  /** Times that each server is asked, at most. */
+  readonly rounds: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Failures of which it is unknown whether the server did what it was asked to. */
+const UNCERTAIN: readonly ErrorCode[] = ['ERR_REPLY_TIMEOUT', 'ERR_REPLY_TRUNCATED', 'ERR_REPLY_FAILED'];
+/** Failures before anything was sent, or after which the server has surely done nothing. */
+const HARMLESS: readonly ErrorCode[] = ['ERR_SERVER_UNREACHABLE', 'ERR_TRUST_DOWNLOAD', 'ERR_RATE_LIMITED'];
+
+type Verdict = 'again' | 'elsewhere' | 'end';
+
+function judge(error: JoineryError, safe: boolean): Verdict {
+  if (HARMLESS.includes(error.code)) return 'again';
+  const status = error.details['status'];
+  if (UNCERTAIN.includes(error.code) || (typeof status === 'number' && status >= 500)) return safe ? 'again' : 'end';
+  // Not the server that was meant, or one that cannot be proved: another URL may lead to the right one.
+  return error.code.startsWith('ERR_PIN_') ? 'elsewhere' : 'end';
+}
+
+/**
+ * @param ask sends the request to one server, within this many milliseconds.
+ * @throws the refusal, or the failure of the last attempt.
+ */
+export async function askInTurn<E, T>(
+  world: Pick<ClientWorld, 'timer' | 'random'>,
+  endpoints: readonly E[],
+  { safe, timeoutMs, rounds, signal }: Attempts,
+  ask: (endpoint: E, leftMs: number) => Promise<T>,
+): Promise<T> {
+  const end = world.timer.elapsed() + timeoutMs;
+  let left: readonly E[] = endpoints;
+  for (let round = 0; ; round++) {
+    const again: E[] = [];
+    let failure: JoineryError | undefined;
+    for (const endpoint of left) {
+      try {
+        return await ask(endpoint, Math.max(1, end - world.timer.elapsed()));
+      } catch (error) {
+        if (!isJoineryError(error)) throw error;
+        const verdict = judge(error, safe);
+        if (verdict === 'end' || signal?.aborted === true) throw error;
+        if (verdict === 'again') again.push(endpoint);
+        // A refusal says more than the failure of another server.
+        if (failure === undefined || failure.family === 'network') failure = error;
+      }
+    }
+    left = again;
+    const last = failure as JoineryError;
+    const pause = pauseMs(world, round, last);
+    if (again.length === 0 || round + 1 >= rounds || world.timer.elapsed() + pause >= end) throw last;
+    await world.timer.sleep(pause, signal);
+  }
+}
+
+/** Exponential with full jitter, so that nodes that failed together do not come back together; at least what the server asks for. */
+function pauseMs({ random }: Pick<ClientWorld, 'random'>, round: number, failure: JoineryError): number {
+  const [a, b] = random.bytes(2) as unknown as [number, number];
+  const jitter = ((a * 256 + b) / 65536) * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** round);
+  const asked = failure.details['retry_after'];
+  return jitter + (typeof asked === 'number' ? asked * 1000 : 0);
+}
