@@ -205,7 +205,6 @@ export const ERRORS = {
   ERR_ROUTE_NOT_FOUND: notFound('no such route'),
   ERR_ROUTE_METHOD: row('usage', 405, 'unimplemented', 'the route does not take the method'),
   ERR_REQUEST_TYPE: row('malformed', 415, 'invalid_argument', 'the body of the request is not of a known type'),
-  ERR_ROUTE_OFF: notFound('the route is not offered by the configuration of the server'),
   // clusters that share one certificate
   ERR_CLUSTER_NOT_INITIALIZED: notFound('the cluster has no shared certificate'),
   ERR_CLUSTER_EXISTS: conflict('the cluster has a shared certificate already'),
@@ -221,11 +220,24 @@ export const ERRORS = {
   // join policies
   ERR_POLICY_MALFORMED: malformed('not a join policy'),
   ERR_POLICY_DENIED: refused('the policy of the cluster refuses the node'),
-  ERR_POLICY_INVALID: refused('a policy failed a check'),
+  ERR_POLICY_WIDENED: refused('a request asks for more than its token grants'),
   ERR_POLICY_UNSIGNED: refused('a policy has no signature where one is required'),
   ERR_POLICY_SIGNATURE: refused('no signature of a policy is by a configured signer'),
   ERR_POLICY_ROLLBACK: refused('a policy is older than the one in use'),
-  ERR_POLICY_SIGNER_UNKNOWN: refused('the key is not a configured signer of policies'),
+  // requests to join and to renew, as the server judges them
+  ERR_REQUEST_MALFORMED: malformed('the request has the wrong form'),
+  ERR_JOIN_UNAUTHENTICATED: unauthenticated('the caller has proved nothing that this server knows'),
+  ERR_RATE_LIMITED: row('refused', 429, 'resource_exhausted', 'too many requests'),
+  ERR_NODE_EXISTS: conflict('the node has a valid certificate under another key'),
+  ERR_NODE_REVOKED: refused('the node is revoked'),
+  ERR_NODE_NOT_FOUND: notFound('no such node'),
+  ERR_PEER_CERTIFICATE: refused('the certificate of the caller is not one for this'),
+  ERR_ADMIN_DENIED: refused('the admin may not do this'),
+  ERR_ATTESTATION_UNKNOWN: refused('no attestor of that name is configured'),
+  ERR_ATTESTATION_FAILED: refused('the evidence of the node does not hold'),
+  ERR_ATTESTATION_REPLAYED: refused('the evidence was used by another key'),
+  ERR_RENEW_KEY: conflict('the certificate was renewed with another key'),
+  ERR_JOIN_FORMAT: refused('the token is of a dialect that does not serve for this'),
   // alerts of a server
   ERR_ALERT_DELIVERY: network('an alert could not be delivered'),
   // ceremonies

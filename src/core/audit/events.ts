@@ -39,7 +39,15 @@ export const AUDIT_EVENTS = {
   'bootstrap_trust.rollback': 'a trust bundle version with the content of an earlier one was published',
   'bootstrap_trust.retire': 'a trust bundle version without the anchors that were phasing out was published',
   'policy.reload': 'the policy of a cluster was loaded again, or a new version of it was refused',
-  'policy.sign': 'a policy file was signed',
+  'join.accept': 'a node joined: its token was used and its certificate issued',
+  'join.refuse': 'a request with an authentic join token was refused',
+  'join.refusals': 'requests without an authentic token or certificate were refused: one record for each reason and minute',
+  'join.enroll': 'a node was given the shared certificate of its cluster',
+  'join.omnirelay': 'a node joined by the endpoint of OmniRelay, which makes the key for it',
+  'join.trust_report': 'a node reported other trust than before',
+  'renew.accept': 'a node renewed its certificate',
+  'renew.refuse': 'a node was refused a new certificate',
+  'revocation.node': 'a node was revoked, with its certificates and tokens',
   'package.render': 'an onboarding package was rendered',
 } as const satisfies Record<string, string>;
 

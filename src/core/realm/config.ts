@@ -1,8 +1,9 @@
 /** `joinery.yaml`: the environment, the trust domain, and the clusters and roles that tokens and packages may name. */
 import type { JsonObject, JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
+import { publicJwkParser } from '../jwk.ts';
 import { dnsName, name, nearest, trustDomain } from '../names.ts';
-import { array, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
+import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
 import { serverConfig } from './server-config.ts';
 
 const url = string({ maxLength: 2048, pattern: /^https:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/[^\s?#]*)?$/, describe: 'an https URL' });
@@ -18,7 +19,18 @@ const cluster = object({
   issuing_ca: optional(name()),
   /** Life of a node's certificate in seconds where the policy names none; default 24 h. */
   node_lifetime: optional(integer(60, 31536000)),
+  /** File with the join policy, relative to the realm; without one nodes join as their tokens say. */
+  policy: optional(string({ minLength: 1, maxLength: 1024, pattern: /^[^\0]+$/, describe: 'a path of a policy file' })),
 });
+
+/** Keys that sign policy files, and whether a file must be signed by one of them. */
+const policySigning = refine(
+  object({ require_signed: optional(boolean()), signers: optional(array(publicJwkParser, { maxItems: 20 })) }),
+  (value) =>
+    value.require_signed === true && (value.signers ?? []).length === 0
+      ? { issue: 'expected signers where policies must be signed, found none' }
+      : { value },
+);
 
 /** What an administrator may ask of a server (FORMATS 4). */
 export const ADMIN_ACTIONS = ['token.mint', 'token.revoke', 'cert.revoke'] as const;
@@ -39,6 +51,7 @@ const config = object({
   /** Who may call the server with a certificate of `admin issue`, and for what. */
   admins: optional(refine(array(admin, { maxItems: 1000 }), (admins) => eachOnce('admin', admins))),
   server: optional(serverConfig),
+  policy: optional(policySigning),
   token: optional(object({ max_lifetime: optional(integer(1, 31536000)) })),
 });
 
