@@ -7,6 +7,8 @@ export interface HttpPeer {
   readonly correlationId: string;
   /** What the peer proved to hold the key of in the TLS handshake; nothing else about it is verified. */
   readonly certificate?: Certificate | undefined;
+  /** How the request came, for metrics and audit; default rest. */
+  readonly transport?: 'rest' | 'grpc' | 'gastrolog' | undefined;
 }
 
 export interface ServerRequest {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file joinery/v1/bootstrap.proto.
  */
 export const file_joinery_v1_bootstrap: GenFile = /*@__PURE__*/
-  fileDesc("Chpqb2luZXJ5L3YxL2Jvb3RzdHJhcC5wcm90bxIKam9pbmVyeS52MSIYChZDcmVhdGVDaGFsbGVuZ2VSZXF1ZXN0Ii4KCUNoYWxsZW5nZRINCgVub25jZRgBIAEoCRISCgpleHBpcmVzX2F0GAIgASgJIu4CCgtKb2luUmVxdWVzdBINCgV0b2tlbhgBIAEoCRILCgNjc3IYAiABKAkSFAoHY2x1c3RlchgDIAEoCUgAiAEBEhQKB25vZGVfaWQYBCABKAlIAYgBARIbCg5yZXF1ZXN0ZWRfcm9sZRgFIAEoCUgCiAEBEhgKC2Vudmlyb25tZW50GAYgASgJSAOIAQESMwoGbGFiZWxzGAcgAygLMiMuam9pbmVyeS52MS5Kb2luUmVxdWVzdC5MYWJlbHNFbnRyeRIxCgthdHRlc3RhdGlvbhgIIAEoCzIXLmpvaW5lcnkudjEuQXR0ZXN0YXRpb25IBIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF9jbHVzdGVyQgoKCF9ub2RlX2lkQhEKD19yZXF1ZXN0ZWRfcm9sZUIOCgxfZW52aXJvbm1lbnRCDgoMX2F0dGVzdGF0aW9uIjEKC0F0dGVzdGF0aW9uEhAKCHByb3ZpZGVyGAEgASgJEhAKCGV2aWRlbmNlGAIgASgJIhsKDFJlbmV3UmVxdWVzdBILCgNjc3IYASABKAkiqAMKCUpvaW5SZXBseRIPCgdjbHVzdGVyGAEgASgJEgwKBHJvbGUYAiABKAkSEAoIaWRlbnRpdHkYAyABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAQgASgJEhEKCWNoYWluX3BlbRgFIAEoCRIvCgV0cnVzdBgGIAMoCzIgLmpvaW5lcnkudjEuSm9pblJlcGx5LlRydXN0RW50cnkSKQoKc2VlZF9wZWVycxgHIAEoCzIVLmpvaW5lcnkudjEuU2VlZFBlZXJzEjUKCG1ldGFkYXRhGAggAygLMiMuam9pbmVyeS52MS5Kb2luUmVwbHkuTWV0YWRhdGFFbnRyeRIRCglpc3N1ZWRfYXQYCSABKAkSEwoLcmVuZXdfYWZ0ZXIYCiABKAkSEgoKZXhwaXJlc19hdBgLIAEoCRIQCghhdWRpdF9pZBgMIAEoCRosCgpUcnVzdEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl4KCVNlZWRQZWVycxIOCgZzY2hlbWEYASABKAkSDwoHY2x1c3RlchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEh8KBXBlZXJzGAQgAygLMhAuam9pbmVyeS52MS5QZWVyIpABCgRQZWVyEg8KB2FkZHJlc3MYASABKAkSEQoEcm9sZRgCIAEoCUgAiAEBEiwKBmxhYmVscxgDIAMoCzIcLmpvaW5lcnkudjEuUGVlci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9yb2xlIkAKEExpc3RQZWVyc1JlcXVlc3QSGgoNaWZfbm9uZV9tYXRjaBgBIAEoCUgAiAEBQhAKDl9pZl9ub25lX21hdGNoIn4KClBlZXJzUmVwbHkSEgoKdW5tb2RpZmllZBgBIAEoCBIMCgRldGFnGAIgASgJEikKCnNlZWRfcGVlcnMYAyABKAsyFS5qb2luZXJ5LnYxLlNlZWRQZWVycxIjCgVub2RlcxgEIAMoCzIULmpvaW5lcnkudjEuTm9kZVBlZXIiqwEKCE5vZGVQZWVyEgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIQCghpZGVudGl0eRgDIAEoCRIRCglqb2luZWRfYXQYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCRIYCgtyZXBvcnRlZF9hdBgGIAEoCUgAiAEBEhQKB2FkZHJlc3MYByABKAlIAYgBAUIOCgxfcmVwb3J0ZWRfYXRCCgoIX2FkZHJlc3MicgoPR2V0VHJ1c3RSZXF1ZXN0Eg8KB3B1cnBvc2UYASABKAkSFAoHdmVyc2lvbhgCIAEoA0gAiAEBEhoKDWlmX25vbmVfbWF0Y2gYAyABKAlIAYgBAUIKCghfdmVyc2lvbkIQCg5faWZfbm9uZV9tYXRjaCJACgpUcnVzdFJlcGx5EhIKCnVubW9kaWZpZWQYASABKAgSDAoEZXRhZxgCIAEoCRIQCghkb2N1bWVudBgDIAEoCSIOCgxHZXRDYVJlcXVlc3QiIwoHQ2FSZXBseRIYChBjZXJ0aWZpY2F0ZXNfcGVtGAEgASgJIhgKFkdldFNwaWZmZUJ1bmRsZVJlcXVlc3QiJQoRU3BpZmZlQnVuZGxlUmVwbHkSEAoIZG9jdW1lbnQYASABKAkiHwoNR2V0Q3JsUmVxdWVzdBIOCgZpc3N1ZXIYASABKAkiFwoIQ3JsUmVwbHkSCwoDZGVyGAEgASgMIo8BCgtUcnVzdFJlcG9ydBI3CghwdXJwb3NlcxgBIAMoCzIlLmpvaW5lcnkudjEuVHJ1c3RSZXBvcnQuUHVycG9zZXNFbnRyeRpHCg1QdXJwb3Nlc0VudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmpvaW5lcnkudjEuVHJ1c3RTdGF0ZToCOAEiRgoKVHJ1c3RTdGF0ZRIPCgd2ZXJzaW9uGAEgASgDEhMKC2ZpbmdlcnByaW50GAIgASgJEhIKCnVwZGF0ZWRfYXQYAyABKAkiEgoQUmVwb3J0VHJ1c3RSZXBseSInChZMaXN0UmV2b2NhdGlvbnNSZXF1ZXN0Eg0KBXNpbmNlGAEgASgDIigKF1dhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0Eg0KBXNpbmNlGAEgASgDIk0KEFJldm9jYXRpb25zUmVwbHkSKwoLcmV2b2NhdGlvbnMYASADKAsyFi5qb2luZXJ5LnYxLlJldm9jYXRpb24SDAoEbmV4dBgCIAEoAyKkAQoKUmV2b2NhdGlvbhIOCgZzZXJpYWwYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFgoJc3BpZmZlX2lkGAMgASgJSACIAQESEQoEbm9kZRgEIAEoCUgBiAEBEhIKCnJldm9rZWRfYXQYBSABKAkSDgoGcmVhc29uGAYgASgJEgsKA3NlcRgHIAEoA0IMCgpfc3BpZmZlX2lkQgcKBV9ub2RlIvsBCg1SZXZva2VSZXF1ZXN0EhMKBnNlcmlhbBgBIAEoCUgAiAEBEhgKC2ZpbmdlcnByaW50GAIgASgJSAGIAQESFgoJc3BpZmZlX2lkGAMgASgJSAKIAQESEQoEbm9kZRgEIAEoCUgDiAEBEhQKB2NsdXN0ZXIYBSABKAlIBIgBARISCgV0b2tlbhgGIAEoCUgFiAEBEhMKBnJlYXNvbhgHIAEoCUgGiAEBQgkKB19zZXJpYWxCDgoMX2ZpbmdlcnByaW50QgwKCl9zcGlmZmVfaWRCBwoFX25vZGVCCgoIX2NsdXN0ZXJCCAoGX3Rva2VuQgkKB19yZWFzb24iRQoLUmV2b2tlUmVwbHkSFAoMY2VydGlmaWNhdGVzGAEgAygJEg4KBnRva2VucxgCIAMoCRIQCghhdWRpdF9pZBgDIAEoCSKLAQoQTWludFRva2VuUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBHJvbGUYAiABKAkSEQoEbm9kZRgDIAEoCUgAiAEBEhAKA3R0bBgEIAEoA0gBiAEBEhUKCG1heF91c2VzGAUgASgDSAKIAQFCBwoFX25vZGVCBgoEX3R0bEILCglfbWF4X3VzZXMiRQoOTWludFRva2VuUmVwbHkSDQoFdG9rZW4YASABKAkSEAoIdG9rZW5faWQYAiABKAkSEgoKZXhwaXJlc19hdBgDIAEoCTKLBwoJQm9vdHN0cmFwEkwKD0NyZWF0ZUNoYWxsZW5nZRIiLmpvaW5lcnkudjEuQ3JlYXRlQ2hhbGxlbmdlUmVxdWVzdBoVLmpvaW5lcnkudjEuQ2hhbGxlbmdlEjYKBEpvaW4SFy5qb2luZXJ5LnYxLkpvaW5SZXF1ZXN0GhUuam9pbmVyeS52MS5Kb2luUmVwbHkSOAoFUmVuZXcSGC5qb2luZXJ5LnYxLlJlbmV3UmVxdWVzdBoVLmpvaW5lcnkudjEuSm9pblJlcGx5EkEKCUxpc3RQZWVycxIcLmpvaW5lcnkudjEuTGlzdFBlZXJzUmVxdWVzdBoWLmpvaW5lcnkudjEuUGVlcnNSZXBseRI/CghHZXRUcnVzdBIbLmpvaW5lcnkudjEuR2V0VHJ1c3RSZXF1ZXN0GhYuam9pbmVyeS52MS5UcnVzdFJlcGx5EjYKBUdldENhEhguam9pbmVyeS52MS5HZXRDYVJlcXVlc3QaEy5qb2luZXJ5LnYxLkNhUmVwbHkSVAoPR2V0U3BpZmZlQnVuZGxlEiIuam9pbmVyeS52MS5HZXRTcGlmZmVCdW5kbGVSZXF1ZXN0Gh0uam9pbmVyeS52MS5TcGlmZmVCdW5kbGVSZXBseRI5CgZHZXRDcmwSGS5qb2luZXJ5LnYxLkdldENybFJlcXVlc3QaFC5qb2luZXJ5LnYxLkNybFJlcGx5EkQKC1JlcG9ydFRydXN0Ehcuam9pbmVyeS52MS5UcnVzdFJlcG9ydBocLmpvaW5lcnkudjEuUmVwb3J0VHJ1c3RSZXBseRJTCg9MaXN0UmV2b2NhdGlvbnMSIi5qb2luZXJ5LnYxLkxpc3RSZXZvY2F0aW9uc1JlcXVlc3QaHC5qb2luZXJ5LnYxLlJldm9jYXRpb25zUmVwbHkSUQoQV2F0Y2hSZXZvY2F0aW9ucxIjLmpvaW5lcnkudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaFi5qb2luZXJ5LnYxLlJldm9jYXRpb24wARI8CgZSZXZva2USGS5qb2luZXJ5LnYxLlJldm9rZVJlcXVlc3QaFy5qb2luZXJ5LnYxLlJldm9rZVJlcGx5EkUKCU1pbnRUb2tlbhIcLmpvaW5lcnkudjEuTWludFRva2VuUmVxdWVzdBoaLmpvaW5lcnkudjEuTWludFRva2VuUmVwbHliBnByb3RvMw");
+  fileDesc("Chpqb2luZXJ5L3YxL2Jvb3RzdHJhcC5wcm90bxIKam9pbmVyeS52MSIYChZDcmVhdGVDaGFsbGVuZ2VSZXF1ZXN0Ii4KCUNoYWxsZW5nZRINCgVub25jZRgBIAEoCRISCgpleHBpcmVzX2F0GAIgASgJIu4CCgtKb2luUmVxdWVzdBINCgV0b2tlbhgBIAEoCRILCgNjc3IYAiABKAkSFAoHY2x1c3RlchgDIAEoCUgAiAEBEhQKB25vZGVfaWQYBCABKAlIAYgBARIbCg5yZXF1ZXN0ZWRfcm9sZRgFIAEoCUgCiAEBEhgKC2Vudmlyb25tZW50GAYgASgJSAOIAQESMwoGbGFiZWxzGAcgAygLMiMuam9pbmVyeS52MS5Kb2luUmVxdWVzdC5MYWJlbHNFbnRyeRIxCgthdHRlc3RhdGlvbhgIIAEoCzIXLmpvaW5lcnkudjEuQXR0ZXN0YXRpb25IBIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF9jbHVzdGVyQgoKCF9ub2RlX2lkQhEKD19yZXF1ZXN0ZWRfcm9sZUIOCgxfZW52aXJvbm1lbnRCDgoMX2F0dGVzdGF0aW9uIjEKC0F0dGVzdGF0aW9uEhAKCHByb3ZpZGVyGAEgASgJEhAKCGV2aWRlbmNlGAIgASgJIl4KDFJlbmV3UmVxdWVzdBILCgNjc3IYASABKAkSMQoLYXR0ZXN0YXRpb24YAiABKAsyFy5qb2luZXJ5LnYxLkF0dGVzdGF0aW9uSACIAQFCDgoMX2F0dGVzdGF0aW9uIrkDCglKb2luUmVwbHkSDwoHY2x1c3RlchgBIAEoCRIMCgRyb2xlGAIgASgJEg8KB25vZGVfaWQYAyABKAkSEAoIaWRlbnRpdHkYBCABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAUgASgJEhEKCWNoYWluX3BlbRgGIAEoCRIvCgV0cnVzdBgHIAMoCzIgLmpvaW5lcnkudjEuSm9pblJlcGx5LlRydXN0RW50cnkSKQoKc2VlZF9wZWVycxgIIAEoCzIVLmpvaW5lcnkudjEuU2VlZFBlZXJzEjUKCG1ldGFkYXRhGAkgAygLMiMuam9pbmVyeS52MS5Kb2luUmVwbHkuTWV0YWRhdGFFbnRyeRIRCglpc3N1ZWRfYXQYCiABKAkSEwoLcmVuZXdfYWZ0ZXIYCyABKAkSEgoKZXhwaXJlc19hdBgMIAEoCRIQCghhdWRpdF9pZBgNIAEoCRosCgpUcnVzdEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl4KCVNlZWRQZWVycxIOCgZzY2hlbWEYASABKAkSDwoHY2x1c3RlchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEh8KBXBlZXJzGAQgAygLMhAuam9pbmVyeS52MS5QZWVyIpABCgRQZWVyEg8KB2FkZHJlc3MYASABKAkSEQoEcm9sZRgCIAEoCUgAiAEBEiwKBmxhYmVscxgDIAMoCzIcLmpvaW5lcnkudjEuUGVlci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9yb2xlIkAKEExpc3RQZWVyc1JlcXVlc3QSGgoNaWZfbm9uZV9tYXRjaBgBIAEoCUgAiAEBQhAKDl9pZl9ub25lX21hdGNoIqIBCgpQZWVyc1JlcGx5EhIKCnVubW9kaWZpZWQYASABKAgSDAoEZXRhZxgCIAEoCRIPCgdjbHVzdGVyGAMgASgJEikKCnNlZWRfcGVlcnMYBCABKAsyFS5qb2luZXJ5LnYxLlNlZWRQZWVycxIjCgVub2RlcxgFIAMoCzIULmpvaW5lcnkudjEuTm9kZVBlZXISEQoJdHJ1bmNhdGVkGAYgASgIIoECCghOb2RlUGVlchIMCgRub2RlGAEgASgJEgwKBHJvbGUYAiABKAkSEAoIaWRlbnRpdHkYAyABKAkSEwoLZmluZ2VycHJpbnQYBCABKAkSEgoKZXhwaXJlc19hdBgFIAEoCRIYCgtyZXBvcnRlZF9hdBgGIAEoCUgAiAEBEi4KBXRydXN0GAcgAygLMh8uam9pbmVyeS52MS5Ob2RlUGVlci5UcnVzdEVudHJ5GkQKClRydXN0RW50cnkSCwoDa2V5GAEgASgJEiUKBXZhbHVlGAIgASgLMhYuam9pbmVyeS52MS5UcnVzdFN0YXRlOgI4AUIOCgxfcmVwb3J0ZWRfYXQicgoPR2V0VHJ1c3RSZXF1ZXN0Eg8KB3B1cnBvc2UYASABKAkSFAoHdmVyc2lvbhgCIAEoA0gAiAEBEhoKDWlmX25vbmVfbWF0Y2gYAyABKAlIAYgBAUIKCghfdmVyc2lvbkIQCg5faWZfbm9uZV9tYXRjaCJACgpUcnVzdFJlcGx5EhIKCnVubW9kaWZpZWQYASABKAgSDAoEZXRhZxgCIAEoCRIQCghkb2N1bWVudBgDIAEoCSIOCgxHZXRDYVJlcXVlc3QiLgoHQ2FSZXBseRIjCgdhbmNob3JzGAEgAygLMhIuam9pbmVyeS52MS5BbmNob3IiWQoGQW5jaG9yEg8KB3B1cnBvc2UYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSEAoIc3BraV9waW4YAyABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAQgASgJIhgKFkdldFNwaWZmZUJ1bmRsZVJlcXVlc3QiJQoRU3BpZmZlQnVuZGxlUmVwbHkSEAoIZG9jdW1lbnQYASABKAkiHwoNR2V0Q3JsUmVxdWVzdBIOCgZpc3N1ZXIYASABKAkiFwoIQ3JsUmVwbHkSCwoDZGVyGAEgASgMIo8BCgtUcnVzdFJlcG9ydBI3CghwdXJwb3NlcxgBIAMoCzIlLmpvaW5lcnkudjEuVHJ1c3RSZXBvcnQuUHVycG9zZXNFbnRyeRpHCg1QdXJwb3Nlc0VudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmpvaW5lcnkudjEuVHJ1c3RTdGF0ZToCOAEiRgoKVHJ1c3RTdGF0ZRIPCgd2ZXJzaW9uGAEgASgDEhMKC2ZpbmdlcnByaW50GAIgASgJEhIKCnVwZGF0ZWRfYXQYAyABKAkiJwoQUmVwb3J0VHJ1c3RSZXBseRITCgtyZWNvcmRlZF9hdBgBIAEoCSInChZMaXN0UmV2b2NhdGlvbnNSZXF1ZXN0Eg0KBXNpbmNlGAEgASgDIigKF1dhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0Eg0KBXNpbmNlGAEgASgDIk0KEFJldm9jYXRpb25zUmVwbHkSKwoLcmV2b2NhdGlvbnMYASADKAsyFi5qb2luZXJ5LnYxLlJldm9jYXRpb24SDAoEbmV4dBgCIAEoAyLbAQoKUmV2b2NhdGlvbhIOCgZzZXJpYWwYASABKAkSGAoLZmluZ2VycHJpbnQYAiABKAlIAIgBARIWCglzcGlmZmVfaWQYAyABKAlIAYgBARIRCgRub2RlGAQgASgJSAKIAQESFAoHY2x1c3RlchgFIAEoCUgDiAEBEhIKCnJldm9rZWRfYXQYBiABKAkSDgoGcmVhc29uGAcgASgJEgsKA3NlcRgIIAEoA0IOCgxfZmluZ2VycHJpbnRCDAoKX3NwaWZmZV9pZEIHCgVfbm9kZUIKCghfY2x1c3RlciL7AQoNUmV2b2tlUmVxdWVzdBITCgZzZXJpYWwYASABKAlIAIgBARIYCgtmaW5nZXJwcmludBgCIAEoCUgBiAEBEhYKCXNwaWZmZV9pZBgDIAEoCUgCiAEBEhEKBG5vZGUYBCABKAlIA4gBARIUCgdjbHVzdGVyGAUgASgJSASIAQESEgoFdG9rZW4YBiABKAlIBYgBARITCgZyZWFzb24YByABKAlIBogBAUIJCgdfc2VyaWFsQg4KDF9maW5nZXJwcmludEIMCgpfc3BpZmZlX2lkQgcKBV9ub2RlQgoKCF9jbHVzdGVyQggKBl90b2tlbkIJCgdfcmVhc29uIk0KC1Jldm9rZVJlcGx5Eg8KB3NlcmlhbHMYASADKAkSEgoFdG9rZW4YAiABKAlIAIgBARIPCgdhbHJlYWR5GAMgASgIQggKBl90b2tlbiKiAgoQTWludFRva2VuUmVxdWVzdBIPCgdjbHVzdGVyGAEgASgJEgwKBHJvbGUYAiABKAkSEQoEbm9kZRgDIAEoCUgAiAEBEhAKA3R0bBgEIAEoA0gBiAEBEhUKCG1heF91c2VzGAUgASgDSAKIAQESGgoNYWxsb3dfcmVlbnRyeRgGIAEoCEgDiAEBEjgKBmxhYmVscxgHIAMoCzIoLmpvaW5lcnkudjEuTWludFRva2VuUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9ub2RlQgYKBF90dGxCCwoJX21heF91c2VzQhAKDl9hbGxvd19yZWVudHJ5Ij8KDk1pbnRUb2tlblJlcGx5Eg0KBXRva2VuGAEgASgJEgoKAmlkGAIgASgJEhIKCmV4cGlyZXNfYXQYAyABKAkyiwcKCUJvb3RzdHJhcBJMCg9DcmVhdGVDaGFsbGVuZ2USIi5qb2luZXJ5LnYxLkNyZWF0ZUNoYWxsZW5nZVJlcXVlc3QaFS5qb2luZXJ5LnYxLkNoYWxsZW5nZRI2CgRKb2luEhcuam9pbmVyeS52MS5Kb2luUmVxdWVzdBoVLmpvaW5lcnkudjEuSm9pblJlcGx5EjgKBVJlbmV3Ehguam9pbmVyeS52MS5SZW5ld1JlcXVlc3QaFS5qb2luZXJ5LnYxLkpvaW5SZXBseRJBCglMaXN0UGVlcnMSHC5qb2luZXJ5LnYxLkxpc3RQZWVyc1JlcXVlc3QaFi5qb2luZXJ5LnYxLlBlZXJzUmVwbHkSPwoIR2V0VHJ1c3QSGy5qb2luZXJ5LnYxLkdldFRydXN0UmVxdWVzdBoWLmpvaW5lcnkudjEuVHJ1c3RSZXBseRI2CgVHZXRDYRIYLmpvaW5lcnkudjEuR2V0Q2FSZXF1ZXN0GhMuam9pbmVyeS52MS5DYVJlcGx5ElQKD0dldFNwaWZmZUJ1bmRsZRIiLmpvaW5lcnkudjEuR2V0U3BpZmZlQnVuZGxlUmVxdWVzdBodLmpvaW5lcnkudjEuU3BpZmZlQnVuZGxlUmVwbHkSOQoGR2V0Q3JsEhkuam9pbmVyeS52MS5HZXRDcmxSZXF1ZXN0GhQuam9pbmVyeS52MS5DcmxSZXBseRJECgtSZXBvcnRUcnVzdBIXLmpvaW5lcnkudjEuVHJ1c3RSZXBvcnQaHC5qb2luZXJ5LnYxLlJlcG9ydFRydXN0UmVwbHkSUwoPTGlzdFJldm9jYXRpb25zEiIuam9pbmVyeS52MS5MaXN0UmV2b2NhdGlvbnNSZXF1ZXN0Ghwuam9pbmVyeS52MS5SZXZvY2F0aW9uc1JlcGx5ElEKEFdhdGNoUmV2b2NhdGlvbnMSIy5qb2luZXJ5LnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0GhYuam9pbmVyeS52MS5SZXZvY2F0aW9uMAESPAoGUmV2b2tlEhkuam9pbmVyeS52MS5SZXZva2VSZXF1ZXN0Ghcuam9pbmVyeS52MS5SZXZva2VSZXBseRJFCglNaW50VG9rZW4SHC5qb2luZXJ5LnYxLk1pbnRUb2tlblJlcXVlc3QaGi5qb2luZXJ5LnYxLk1pbnRUb2tlblJlcGx5YgZwcm90bzM");
 
 /**
  * @generated from message joinery.v1.CreateChallengeRequest
@@ -139,6 +139,11 @@ export type RenewRequest = Message<"joinery.v1.RenewRequest"> & {
    * @generated from field: string csr = 1;
    */
   csr: string;
+
+  /**
+   * @generated from field: optional joinery.v1.Attestation attestation = 2;
+   */
+  attestation?: Attestation | undefined;
 };
 
 /**
@@ -163,58 +168,65 @@ export type JoinReply = Message<"joinery.v1.JoinReply"> & {
   role: string;
 
   /**
+   * @generated from field: string node_id = 3;
+   */
+  nodeId: string;
+
+  /**
    * SPIFFE ID.
    *
-   * @generated from field: string identity = 3;
+   * @generated from field: string identity = 4;
    */
   identity: string;
 
   /**
-   * @generated from field: string certificate_pem = 4;
+   * @generated from field: string certificate_pem = 5;
    */
   certificatePem: string;
 
   /**
-   * The authorities between the certificate and the anchor.
+   * The authorities between the certificate and the root; empty where a root issues.
    *
-   * @generated from field: string chain_pem = 5;
+   * @generated from field: string chain_pem = 6;
    */
   chainPem: string;
 
   /**
    * By purpose: JSON of the chain of signed manifests and activations.
    *
-   * @generated from field: map<string, string> trust = 6;
+   * @generated from field: map<string, string> trust = 7;
    */
   trust: { [key: string]: string };
 
   /**
-   * @generated from field: joinery.v1.SeedPeers seed_peers = 7;
+   * @generated from field: joinery.v1.SeedPeers seed_peers = 8;
    */
   seedPeers?: SeedPeers | undefined;
 
   /**
-   * @generated from field: map<string, string> metadata = 8;
+   * @generated from field: map<string, string> metadata = 9;
    */
   metadata: { [key: string]: string };
 
   /**
-   * @generated from field: string issued_at = 9;
+   * @generated from field: string issued_at = 10;
    */
   issuedAt: string;
 
   /**
-   * @generated from field: string renew_after = 10;
+   * @generated from field: string renew_after = 11;
    */
   renewAfter: string;
 
   /**
-   * @generated from field: string expires_at = 11;
+   * @generated from field: string expires_at = 12;
    */
   expiresAt: string;
 
   /**
-   * @generated from field: string audit_id = 12;
+   * Correlation id of the audit records of the issuance.
+   *
+   * @generated from field: string audit_id = 13;
    */
   auditId: string;
 };
@@ -319,14 +331,26 @@ export type PeersReply = Message<"joinery.v1.PeersReply"> & {
   etag: string;
 
   /**
-   * @generated from field: joinery.v1.SeedPeers seed_peers = 3;
+   * @generated from field: string cluster = 3;
+   */
+  cluster: string;
+
+  /**
+   * @generated from field: joinery.v1.SeedPeers seed_peers = 4;
    */
   seedPeers?: SeedPeers | undefined;
 
   /**
-   * @generated from field: repeated joinery.v1.NodePeer nodes = 4;
+   * @generated from field: repeated joinery.v1.NodePeer nodes = 5;
    */
   nodes: NodePeer[];
+
+  /**
+   * There are more nodes than the reply can hold.
+   *
+   * @generated from field: bool truncated = 6;
+   */
+  truncated: boolean;
 };
 
 /**
@@ -356,9 +380,9 @@ export type NodePeer = Message<"joinery.v1.NodePeer"> & {
   identity: string;
 
   /**
-   * @generated from field: string joined_at = 4;
+   * @generated from field: string fingerprint = 4;
    */
-  joinedAt: string;
+  fingerprint: string;
 
   /**
    * @generated from field: string expires_at = 5;
@@ -371,9 +395,11 @@ export type NodePeer = Message<"joinery.v1.NodePeer"> & {
   reportedAt?: string | undefined;
 
   /**
-   * @generated from field: optional string address = 7;
+   * By purpose.
+   *
+   * @generated from field: map<string, joinery.v1.TrustState> trust = 7;
    */
-  address?: string | undefined;
+  trust: { [key: string]: TrustState };
 };
 
 /**
@@ -459,11 +485,11 @@ export const GetCaRequestSchema: GenMessage<GetCaRequest> = /*@__PURE__*/
  */
 export type CaReply = Message<"joinery.v1.CaReply"> & {
   /**
-   * PEM of the anchors of control-plane-https.
+   * Self-proving for whoever holds a pin.
    *
-   * @generated from field: string certificates_pem = 1;
+   * @generated from field: repeated joinery.v1.Anchor anchors = 1;
    */
-  certificatesPem: string;
+  anchors: Anchor[];
 };
 
 /**
@@ -472,6 +498,38 @@ export type CaReply = Message<"joinery.v1.CaReply"> & {
  */
 export const CaReplySchema: GenMessage<CaReply> = /*@__PURE__*/
   messageDesc(file_joinery_v1_bootstrap, 14);
+
+/**
+ * @generated from message joinery.v1.Anchor
+ */
+export type Anchor = Message<"joinery.v1.Anchor"> & {
+  /**
+   * @generated from field: string purpose = 1;
+   */
+  purpose: string;
+
+  /**
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+
+  /**
+   * @generated from field: string spki_pin = 3;
+   */
+  spkiPin: string;
+
+  /**
+   * @generated from field: string certificate_pem = 4;
+   */
+  certificatePem: string;
+};
+
+/**
+ * Describes the message joinery.v1.Anchor.
+ * Use `create(AnchorSchema)` to create a new message.
+ */
+export const AnchorSchema: GenMessage<Anchor> = /*@__PURE__*/
+  messageDesc(file_joinery_v1_bootstrap, 15);
 
 /**
  * @generated from message joinery.v1.GetSpiffeBundleRequest
@@ -484,7 +542,7 @@ export type GetSpiffeBundleRequest = Message<"joinery.v1.GetSpiffeBundleRequest"
  * Use `create(GetSpiffeBundleRequestSchema)` to create a new message.
  */
 export const GetSpiffeBundleRequestSchema: GenMessage<GetSpiffeBundleRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 15);
+  messageDesc(file_joinery_v1_bootstrap, 16);
 
 /**
  * @generated from message joinery.v1.SpiffeBundleReply
@@ -503,7 +561,7 @@ export type SpiffeBundleReply = Message<"joinery.v1.SpiffeBundleReply"> & {
  * Use `create(SpiffeBundleReplySchema)` to create a new message.
  */
 export const SpiffeBundleReplySchema: GenMessage<SpiffeBundleReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 16);
+  messageDesc(file_joinery_v1_bootstrap, 17);
 
 /**
  * @generated from message joinery.v1.GetCrlRequest
@@ -522,7 +580,7 @@ export type GetCrlRequest = Message<"joinery.v1.GetCrlRequest"> & {
  * Use `create(GetCrlRequestSchema)` to create a new message.
  */
 export const GetCrlRequestSchema: GenMessage<GetCrlRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 17);
+  messageDesc(file_joinery_v1_bootstrap, 18);
 
 /**
  * @generated from message joinery.v1.CrlReply
@@ -539,7 +597,7 @@ export type CrlReply = Message<"joinery.v1.CrlReply"> & {
  * Use `create(CrlReplySchema)` to create a new message.
  */
 export const CrlReplySchema: GenMessage<CrlReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 18);
+  messageDesc(file_joinery_v1_bootstrap, 19);
 
 /**
  * @generated from message joinery.v1.TrustReport
@@ -556,7 +614,7 @@ export type TrustReport = Message<"joinery.v1.TrustReport"> & {
  * Use `create(TrustReportSchema)` to create a new message.
  */
 export const TrustReportSchema: GenMessage<TrustReport> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 19);
+  messageDesc(file_joinery_v1_bootstrap, 20);
 
 /**
  * @generated from message joinery.v1.TrustState
@@ -585,12 +643,16 @@ export type TrustState = Message<"joinery.v1.TrustState"> & {
  * Use `create(TrustStateSchema)` to create a new message.
  */
 export const TrustStateSchema: GenMessage<TrustState> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 20);
+  messageDesc(file_joinery_v1_bootstrap, 21);
 
 /**
  * @generated from message joinery.v1.ReportTrustReply
  */
 export type ReportTrustReply = Message<"joinery.v1.ReportTrustReply"> & {
+  /**
+   * @generated from field: string recorded_at = 1;
+   */
+  recordedAt: string;
 };
 
 /**
@@ -598,7 +660,7 @@ export type ReportTrustReply = Message<"joinery.v1.ReportTrustReply"> & {
  * Use `create(ReportTrustReplySchema)` to create a new message.
  */
 export const ReportTrustReplySchema: GenMessage<ReportTrustReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 21);
+  messageDesc(file_joinery_v1_bootstrap, 22);
 
 /**
  * @generated from message joinery.v1.ListRevocationsRequest
@@ -617,7 +679,7 @@ export type ListRevocationsRequest = Message<"joinery.v1.ListRevocationsRequest"
  * Use `create(ListRevocationsRequestSchema)` to create a new message.
  */
 export const ListRevocationsRequestSchema: GenMessage<ListRevocationsRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 22);
+  messageDesc(file_joinery_v1_bootstrap, 23);
 
 /**
  * @generated from message joinery.v1.WatchRevocationsRequest
@@ -634,7 +696,7 @@ export type WatchRevocationsRequest = Message<"joinery.v1.WatchRevocationsReques
  * Use `create(WatchRevocationsRequestSchema)` to create a new message.
  */
 export const WatchRevocationsRequestSchema: GenMessage<WatchRevocationsRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 23);
+  messageDesc(file_joinery_v1_bootstrap, 24);
 
 /**
  * @generated from message joinery.v1.RevocationsReply
@@ -658,7 +720,7 @@ export type RevocationsReply = Message<"joinery.v1.RevocationsReply"> & {
  * Use `create(RevocationsReplySchema)` to create a new message.
  */
 export const RevocationsReplySchema: GenMessage<RevocationsReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 24);
+  messageDesc(file_joinery_v1_bootstrap, 25);
 
 /**
  * @generated from message joinery.v1.Revocation
@@ -670,9 +732,9 @@ export type Revocation = Message<"joinery.v1.Revocation"> & {
   serial: string;
 
   /**
-   * @generated from field: string fingerprint = 2;
+   * @generated from field: optional string fingerprint = 2;
    */
-  fingerprint: string;
+  fingerprint?: string | undefined;
 
   /**
    * @generated from field: optional string spiffe_id = 3;
@@ -685,17 +747,26 @@ export type Revocation = Message<"joinery.v1.Revocation"> & {
   node?: string | undefined;
 
   /**
-   * @generated from field: string revoked_at = 5;
+   * @generated from field: optional string cluster = 5;
+   */
+  cluster?: string | undefined;
+
+  /**
+   * @generated from field: string revoked_at = 6;
    */
   revokedAt: string;
 
   /**
-   * @generated from field: string reason = 6;
+   * Name of RFC 5280's reasonCode.
+   *
+   * @generated from field: string reason = 7;
    */
   reason: string;
 
   /**
-   * @generated from field: int64 seq = 7;
+   * Place in the list of the realm, from 1.
+   *
+   * @generated from field: int64 seq = 8;
    */
   seq: bigint;
 };
@@ -705,7 +776,7 @@ export type Revocation = Message<"joinery.v1.Revocation"> & {
  * Use `create(RevocationSchema)` to create a new message.
  */
 export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 25);
+  messageDesc(file_joinery_v1_bootstrap, 26);
 
 /**
  * Exactly one way of naming it: serial, fingerprint, spiffe_id, node with cluster, or token.
@@ -754,26 +825,32 @@ export type RevokeRequest = Message<"joinery.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 26);
+  messageDesc(file_joinery_v1_bootstrap, 27);
 
 /**
  * @generated from message joinery.v1.RevokeReply
  */
 export type RevokeReply = Message<"joinery.v1.RevokeReply"> & {
   /**
-   * @generated from field: repeated string certificates = 1;
+   * Serial numbers of the certificates; empty for a token.
+   *
+   * @generated from field: repeated string serials = 1;
    */
-  certificates: string[];
+  serials: string[];
 
   /**
-   * @generated from field: repeated string tokens = 2;
+   * Id of the token.
+   *
+   * @generated from field: optional string token = 2;
    */
-  tokens: string[];
+  token?: string | undefined;
 
   /**
-   * @generated from field: string audit_id = 3;
+   * All of it was revoked before.
+   *
+   * @generated from field: bool already = 3;
    */
-  auditId: string;
+  already: boolean;
 };
 
 /**
@@ -781,7 +858,7 @@ export type RevokeReply = Message<"joinery.v1.RevokeReply"> & {
  * Use `create(RevokeReplySchema)` to create a new message.
  */
 export const RevokeReplySchema: GenMessage<RevokeReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 27);
+  messageDesc(file_joinery_v1_bootstrap, 28);
 
 /**
  * @generated from message joinery.v1.MintTokenRequest
@@ -813,6 +890,16 @@ export type MintTokenRequest = Message<"joinery.v1.MintTokenRequest"> & {
    * @generated from field: optional int64 max_uses = 5;
    */
   maxUses?: bigint | undefined;
+
+  /**
+   * @generated from field: optional bool allow_reentry = 6;
+   */
+  allowReentry?: boolean | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 7;
+   */
+  labels: { [key: string]: string };
 };
 
 /**
@@ -820,7 +907,7 @@ export type MintTokenRequest = Message<"joinery.v1.MintTokenRequest"> & {
  * Use `create(MintTokenRequestSchema)` to create a new message.
  */
 export const MintTokenRequestSchema: GenMessage<MintTokenRequest> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 28);
+  messageDesc(file_joinery_v1_bootstrap, 29);
 
 /**
  * @generated from message joinery.v1.MintTokenReply
@@ -832,9 +919,9 @@ export type MintTokenReply = Message<"joinery.v1.MintTokenReply"> & {
   token: string;
 
   /**
-   * @generated from field: string token_id = 2;
+   * @generated from field: string id = 2;
    */
-  tokenId: string;
+  id: string;
 
   /**
    * @generated from field: string expires_at = 3;
@@ -847,7 +934,7 @@ export type MintTokenReply = Message<"joinery.v1.MintTokenReply"> & {
  * Use `create(MintTokenReplySchema)` to create a new message.
  */
 export const MintTokenReplySchema: GenMessage<MintTokenReply> = /*@__PURE__*/
-  messageDesc(file_joinery_v1_bootstrap, 29);
+  messageDesc(file_joinery_v1_bootstrap, 30);
 
 /**
  * @generated from service joinery.v1.Bootstrap
