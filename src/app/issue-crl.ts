@@ -86,6 +86,7 @@ function assertMaySign({ record, certificate }: CertificateAuthority, now: Insta
 interface Last {
   readonly number: number;
   readonly thisUpdate: number;
+  readonly nextUpdate: number;
   readonly check: StoreCheck;
 }
 
@@ -93,8 +94,8 @@ interface Last {
 export async function readLast({ store }: Realm, caName: string, now: Instant): Promise<Last> {
   const key = `crl/${caName}`;
   const entry = await store.get(key);
-  if (entry === undefined) return { number: 0, thisUpdate: -1, check: { key, version: 'absent' } };
-  const { number, this_update } = parseDocument(lastList, entry.value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');
+  if (entry === undefined) return { number: 0, thisUpdate: -1, nextUpdate: -1, check: { key, version: 'absent' } };
+  const { number, this_update, next_update } = parseDocument(lastList, entry.value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');
   if (now < this_update) {
     throw new JoineryError(
       'ERR_CLOCK_BEHIND',
@@ -102,7 +103,7 @@ export async function readLast({ store }: Realm, caName: string, now: Instant): 
       { hint: 'a list that looks older than its predecessor would be ignored; set the clock' },
     );
   }
-  return { number, thisUpdate: this_update, check: { key, version: entry.version } };
+  return { number, thisUpdate: this_update, nextUpdate: next_update, check: { key, version: entry.version } };
 }
 
 /** One piece of DER for each page of the store. */
