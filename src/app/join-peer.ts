@@ -1,0 +1,89 @@
+/** Who sends a request, and what is told about its outcome: what the transports give to the use cases, and get from them. */
+import type { JsonObject } from '../core/canonical-json.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { VerifiedAttestation } from '../core/policy/attestation.ts';
+import type { Instant } from '../core/time.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
+
+export const TRANSPORTS = ['rest', 'grpc', 'omnirelay', 'gastrolog', 'offline'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export interface Peer {
+  /** Network address without port, or what stands for it: `offline`. */
+  readonly address: string;
+  readonly transport: Transport;
+  readonly correlationId: string;
+  /** That TLS has shown the peer to hold the key of; nothing else about it is verified. */
+  readonly certificate?: Certificate | undefined;
+}
+
+export interface AttestationContext {
+  /** DER of the SubjectPublicKeyInfo in the CSR. */
+  readonly csrSpki: Uint8Array;
+  readonly nodeId: string;
+  readonly now: Instant;
+  /** True for a nonce that this server gave out (`POST /v1/challenge`) and that is not too old. */
+  verifyChallenge(nonce: string): boolean;
+}
+
+/** Verifies the evidence of one provider. */
+export interface Attestor {
+  /** @throws ERR_ATTESTATION_FAILED for evidence that does not hold */
+  attest(evidence: JsonObject, context: AttestationContext): Promise<VerifiedAttestation>;
+}
+
+export type { VerifiedAttestation };
+
+export type JoinOperation = 'join' | 'renew' | 'enroll' | 'revoke' | 'mint' | 'report';
+
+/** Seconds that the steps took; absent for a step that was not reached. */
+export interface StepSeconds {
+  readonly verify?: number;
+  readonly policy?: number;
+  readonly sign?: number;
+  readonly commit?: number;
+  readonly total: number;
+}
+
+export interface JoinOutcome {
+  readonly operation: JoinOperation;
+  /** `failed`: not the caller's fault. */
+  readonly result: 'accepted' | 'same-request' | 'refused' | 'failed';
+  readonly reason: ErrorCode | 'none';
+  readonly transport: Transport;
+  readonly cluster?: string;
+  readonly node?: string;
+  readonly address: string;
+  readonly seconds: StepSeconds;
+  /** Whether the token, or the certificate, was authentic. */
+  readonly authenticated: boolean;
+  readonly correlationId: string;
+  /** Id of an authentic token. */
+  readonly token?: string;
+}
+
+export type AlertKind = 'replay' | 'refused-burst' | 'second-renewal-key' | 'revoked-node' | 'audit-failed';
+
+export interface JoinAlert {
+  readonly kind: AlertKind;
+  readonly at: Instant;
+  readonly reason: ErrorCode;
+  readonly transport: Transport;
+  readonly address: string;
+  readonly correlationId: string;
+  readonly cluster?: string;
+  readonly node?: string;
+  /** Id of the token, serial number, or digest of the evidence. */
+  readonly subject?: string;
+  /** Refusals in the burst. */
+  readonly count?: number;
+}
+
+/** Is told of every outcome; must not throw. */
+export interface JoinObserver {
+  outcome(event: JoinOutcome): void;
+  alert(alert: JoinAlert): void;
+}
+
+/** An observer for embedders and tests that look at nothing. */
+export const SILENT_OBSERVER: JoinObserver = { outcome: () => undefined, alert: () => undefined };

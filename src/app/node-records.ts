@@ -1,0 +1,144 @@
+/** What the store holds of nodes that joined: `node/<cluster>/<node>`, and of each of their certificates `node-cert/<serial>`. */
+import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
+import { isJsonObject } from '../core/canonical-json.ts';
+import { type Digest, digestOf } from '../core/digest.ts';
+import { utf8 } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
+import { name } from '../core/names.ts';
+import { integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, record, string } from '../core/parse.ts';
+import type { VerifiedAttestation } from '../core/policy/attestation.ts';
+import type { Store, StoreCheck, StoreWrite } from '../core/ports.ts';
+import type { Instant } from '../core/time.ts';
+import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
+import type { IssuedLeaf } from './leaf-issuer.ts';
+
+const claims: Parser<JsonObject> = {
+  schema: { type: 'object' },
+  read: (value) => (isJsonObject(value) ? value : {}),
+};
+
+const attestation = object({
+  provider: string({ maxLength: 63 }),
+  claims,
+  issued_at: integer(),
+  digest: string({ maxLength: 64 }),
+  /** When it was verified: renewals are judged by it. */
+  verified_at: integer(),
+});
+
+/** Who a certificate of a node speaks for: what its renewal starts from. */
+const grantMembers = {
+  cluster: name(),
+  node: name(),
+  role: name(),
+  /** SPIFFE ID. */
+  identity: string({ maxLength: 2048 }),
+  labels: record(string({ maxLength: 256 }), { maxMembers: 64 }),
+  /** `<format>/<id>` of the join token that began it. */
+  token: string({ maxLength: 400 }),
+  attestation: optional(attestation),
+};
+
+const certificateMembers = {
+  /** Lower-case hex. */
+  serial: string({ maxLength: 40 }),
+  fingerprint: string({ maxLength: 64 }),
+  spki_pin: string({ maxLength: 71 }),
+  /** Instants. */
+  issued_at: integer(),
+  not_after: integer(),
+};
+
+const nodeRecord = object({
+  ...grantMembers,
+  /** Of the newest certificate. */
+  ...certificateMembers,
+  joined_at: integer(),
+  revoked: optional(object({ at: integer(), reason: oneOf(REVOCATION_REASON_NAMES) })),
+});
+
+const nodeCertificate = object({ ...grantMembers, ...certificateMembers });
+
+export type NodeRecord = Parsed<typeof nodeRecord>;
+export type NodeCertificate = Parsed<typeof nodeCertificate>;
+
+export const nodePrefix = (cluster: string): string => `node/${cluster}/`;
+export const nodeKey = (cluster: string, node: string): string => `${nodePrefix(cluster)}${node}`;
+export const nodeCertificateKey = (serial: string): string => `node-cert/${serial}`;
+export const fingerprintKey = (fingerprint: string): string => `node-fingerprint/${fingerprint}`;
+/** An identity may be longer than a key, and several nodes may share one. */
+export const identityPrefix = (identity: string): string => `node-identity/${digestOf(utf8(identity))}/`;
+export const evidenceKey = (digest: Digest): string => `evidence/${digest}`;
+export const renewalKey = (serial: string): string => `renewal/${serial}`;
+
+/** A record with the check that it is unchanged when the commit comes. */
+export interface FoundNode {
+  readonly record: NodeRecord | undefined;
+  readonly check: StoreCheck;
+}
+
+const what = (key: string): string => `state.db, record ${key}`;
+
+export function parseNode(key: string, value: JsonValue): NodeRecord {
+  return parseDocument(nodeRecord, value, what(key), 'ERR_REALM_MALFORMED');
+}
+
+/** @throws ERR_REALM_MALFORMED */
+export async function findNode(store: Store, cluster: string, node: string): Promise<FoundNode> {
+  const key = nodeKey(cluster, node);
+  const entry = await store.get(key);
+  return { record: entry && parseNode(key, entry.value), check: { key, version: entry?.version ?? 'absent' } };
+}
+
+/** @throws ERR_NODE_NOT_FOUND, ERR_REALM_MALFORMED */
+export async function readNode(
+  store: Store,
+  cluster: string,
+  node: string,
+): Promise<{ readonly record: NodeRecord; readonly check: StoreCheck }> {
+  const { record: found, check } = await findNode(store, cluster, node);
+  if (found !== undefined) return { record: found, check };
+  throw new JoineryError('ERR_NODE_NOT_FOUND', `node: expected one that joined cluster ${cluster}, found ${node}`, {
+    hint: 'joinery enrollment list shows them',
+  });
+}
+
+/** @throws ERR_REALM_MALFORMED */
+export async function findNodeCertificate(store: Store, serial: string): Promise<NodeCertificate | undefined> {
+  const key = nodeCertificateKey(serial);
+  const entry = await store.get(key);
+  return entry && parseDocument(nodeCertificate, entry.value, what(key), 'ERR_REALM_MALFORMED');
+}
+
+export type NodeGrant = Pick<NodeCertificate, 'cluster' | 'node' | 'role' | 'identity' | 'labels' | 'token' | 'attestation'>;
+
+/** Evidence as it is kept. */
+export function attestationRecord(
+  { provider, claims: verified, issuedAt, digest }: VerifiedAttestation,
+  now: Instant,
+): NonNullable<NodeGrant['attestation']> {
+  return { provider, claims: verified, issued_at: issuedAt, digest, verified_at: now };
+}
+
+/** Evidence as policies see it. */
+export function attestationOf(kept: NonNullable<NodeGrant['attestation']>): VerifiedAttestation {
+  return { provider: kept.provider, claims: kept.claims, issuedAt: kept.issued_at as Instant, digest: kept.digest as Digest };
+}
+
+/** The writes that make `leaf` the certificate of a node. */
+export function nodeWrites(
+  grant: NodeGrant,
+  leaf: IssuedLeaf,
+  at: { readonly now: Instant; readonly joinedAt: number },
+): readonly StoreWrite[] {
+  const { serial, fingerprint, pin, validity } = leaf;
+  const certificate = { serial, fingerprint, spki_pin: pin, issued_at: at.now, not_after: validity.notAfter };
+  const { cluster, node, identity } = grant;
+  const asJson = (value: object): JsonObject => value as JsonObject;
+  return [
+    { key: nodeKey(cluster, node), value: asJson({ ...grant, ...certificate, joined_at: at.joinedAt }) },
+    { key: nodeCertificateKey(serial), value: asJson({ ...grant, ...certificate }) },
+    { key: fingerprintKey(fingerprint), value: serial },
+    { key: `${identityPrefix(identity)}${cluster}/${node}`, value: { cluster, node } },
+  ];
+}

@@ -1,0 +1,98 @@
+/** What a refused request is answered: an RFC 9457 problem document, which says nothing to a caller who has proved nothing. */
+import type { JsonValue } from '../canonical-json.ts';
+import { type ErrorCode, ERRORS, isJoineryError, JoineryError } from '../errors.ts';
+import { isCorrelationId } from '../names.ts';
+import { integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
+
+const problem = object({
+  /** `https://joinery.dev/problems/` and the code in lower case with dashes. */
+  type: string({ maxLength: 255 }),
+  title: string({ maxLength: 255 }),
+  status: integer(400, 599),
+  detail: optional(string({ maxLength: 4096 })),
+  code: oneOf(CODES),
+  correlation_id: refine(string({ maxLength: 128 }), (text) =>
+    isCorrelationId(text) ? { value: text } : { issue: 'expected a correlation id, found something else' },
+  ),
+  hint: optional(string({ maxLength: 1024 })),
+  /** Seconds; also in the header Retry-After. */
+  retry_after: optional(integer(1, 86400)),
+});
+
+export type Problem = Parsed<typeof problem>;
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+export function problemSchema() {
+  return problem.schema;
+}
+
+/** Codes that say what is wrong with the request itself, or with the server, and nothing about any token. */
+const OPEN_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_REQUEST_MALFORMED',
+  'ERR_ROUTE_NOT_FOUND',
+  'ERR_ROUTE_METHOD',
+  'ERR_REQUEST_TYPE',
+  'ERR_INPUT_TOO_LARGE',
+  'ERR_JSON_MALFORMED',
+  'ERR_ENCODING_MALFORMED',
+  'ERR_PEM_MALFORMED',
+  'ERR_CSR_MALFORMED',
+  'ERR_RATE_LIMITED',
+  'ERR_INTERNAL',
+  'ERR_INTERRUPTED',
+]);
+
+/** The one refusal of whoever has proved nothing (FORMATS 4, "Refusals"). */
+export function unauthenticated(cause: unknown): JoineryError {
+  return new JoineryError('ERR_JOIN_UNAUTHENTICATED', 'request: expected a valid join token or node certificate, found none', {
+    hint: 'whoever runs the server finds the reason by the correlation id',
+    cause,
+  });
+}
+
+/** What a caller without proof is told of an error. */
+export function maskError(error: unknown): JoineryError {
+  if (!isJoineryError(error)) return internal(error);
+  return OPEN_CODES.has(error.code) || ERRORS[error.code].http >= 500 ? error : unauthenticated(error);
+}
+
+function internal(cause: unknown): JoineryError {
+  return new JoineryError('ERR_INTERNAL', 'the server failed; its log says why under the correlation id', { cause });
+}
+
+/**
+ * The problem document of an error. What is no JoineryError, and every bug, shows nothing of itself.
+ * @param told `authenticated: false`: one code for all refusals. Default true: use cases mask their own errors.
+ */
+export function problemOf(error: unknown, told: { readonly correlationId: string; readonly authenticated?: boolean }): Problem {
+  const known = isJoineryError(error) && error.family !== 'bug' ? error : internal(error);
+  const shown = told.authenticated === false ? maskError(known) : known;
+  const { http, title } = ERRORS[shown.code];
+  const retryAfter = shown.details['retry_after'];
+  return {
+    type: `https://joinery.dev/problems/${shown.code.toLowerCase().replaceAll('_', '-')}`,
+    title,
+    status: http,
+    detail: shown.message.slice(0, 4096),
+    code: shown.code,
+    correlation_id: told.correlationId,
+    ...(shown.hint !== undefined && { hint: shown.hint }),
+    ...(typeof retryAfter === 'number' && { retry_after: retryAfter }),
+  };
+}
+
+/** A problem document from a server. @throws ERR_REPLY_MALFORMED */
+export function parseProblem(value: JsonValue): Problem {
+  return parseDocument(problem, value, 'problem', 'ERR_REPLY_MALFORMED');
+}
+
+/** The error that a problem document tells of, for the caller of a client: the same code that the server saw. */
+export function errorOfProblem({ code, title, detail, hint, correlation_id, retry_after }: Problem): JoineryError {
+  return new JoineryError(code, detail ?? title, {
+    ...(hint !== undefined && { hint }),
+    details: { correlation_id, ...(retry_after !== undefined && { retry_after }) },
+  });
+}
