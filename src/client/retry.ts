@@ -30,6 +30,12 @@ function judge(error: JoineryError, safe: boolean): Verdict {
   return error.code.startsWith('ERR_PIN_') ? 'elsewhere' : 'end';
 }
 
+interface Round<E> {
+  /** Servers that may be asked again. */
+  readonly again: readonly E[];
+  readonly failure: JoineryError;
+}
+
 /**
  * @param ask sends the request to one server, within this many milliseconds.
  * @throws the refusal, or the failure of the last attempt.
@@ -37,32 +43,44 @@ function judge(error: JoineryError, safe: boolean): Verdict {
 export async function askInTurn<E, T>(
   world: Pick<ClientWorld, 'timer' | 'random'>,
   endpoints: readonly E[],
-  { safe, timeoutMs, rounds, signal }: Attempts,
+  attempts: Attempts,
   ask: (endpoint: E, leftMs: number) => Promise<T>,
 ): Promise<T> {
-  const end = world.timer.elapsed() + timeoutMs;
-  let left: readonly E[] = endpoints;
+  const end = world.timer.elapsed() + attempts.timeoutMs;
+  const within = (endpoint: E): Promise<T> => ask(endpoint, Math.max(1, end - world.timer.elapsed()));
+  let left = endpoints;
   for (let round = 0; ; round++) {
-    const again: E[] = [];
-    let failure: JoineryError | undefined;
-    for (const endpoint of left) {
-      try {
-        return await ask(endpoint, Math.max(1, end - world.timer.elapsed()));
-      } catch (error) {
-        if (!isJoineryError(error)) throw error;
-        const verdict = judge(error, safe);
-        if (verdict === 'end' || signal?.aborted === true) throw error;
-        if (verdict === 'again') again.push(endpoint);
-        // A refusal says more than the failure of another server.
-        if (failure === undefined || failure.family === 'network') failure = error;
-      }
-    }
-    left = again;
-    const last = failure as JoineryError;
-    const pause = pauseMs(world, round, last);
-    if (again.length === 0 || round + 1 >= rounds || world.timer.elapsed() + pause >= end) throw last;
-    await world.timer.sleep(pause, signal);
+    const result = await askEach(left, attempts, within);
+    if ('answer' in result) return result.answer;
+    left = result.again;
+    const pause = pauseMs(world, round, result.failure);
+    const over = left.length === 0 || round + 1 >= attempts.rounds || world.timer.elapsed() + pause >= end;
+    if (over) throw result.failure;
+    await world.timer.sleep(pause, attempts.signal);
   }
+}
+
+async function askEach<E, T>(
+  endpoints: readonly E[],
+  { safe, signal }: Attempts,
+  ask: (endpoint: E) => Promise<T>,
+): Promise<{ readonly answer: T } | Round<E>> {
+  const again: E[] = [];
+  const failures: JoineryError[] = [];
+  for (const endpoint of endpoints) {
+    try {
+      return { answer: await ask(endpoint) };
+    } catch (error) {
+      if (!isJoineryError(error)) throw error;
+      const verdict = judge(error, safe);
+      if (verdict === 'end' || signal?.aborted === true) throw error;
+      if (verdict === 'again') again.push(endpoint);
+      failures.push(error);
+    }
+  }
+  // A refusal says more than the failure of another server. There is one endpoint at least.
+  const failure = failures.find(({ family }) => family !== 'network') ?? failures.at(-1);
+  return { again, failure: failure as JoineryError };
 }
 
 /** Exponential with full jitter, so that nodes that failed together do not come back together; at least what the server asks for. */

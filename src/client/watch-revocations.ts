@@ -22,21 +22,24 @@ export async function* watchRevocations(
   ask: Ask,
   { since = 0, signal, intervalMs = 400, onFailure }: WatchOptions = {},
 ): AsyncGenerator<RevocationEntry, void, undefined> {
-  let next = since;
   const ended = (): boolean => signal?.aborted === true;
-  while (!ended()) {
-    let reply: RevocationsReply | undefined;
+  const asked = async (from: number): Promise<RevocationsReply> => {
     try {
-      reply = await ask(next, { signal });
+      return await ask(from, { signal });
     } catch (error) {
-      if (ended()) return;
-      if (!isJoineryError(error) || error.family !== 'network') throw error;
-      onFailure?.(error);
+      if (!ended()) {
+        if (!isJoineryError(error) || error.family !== 'network') throw error;
+        onFailure?.(error);
+      }
+      return { revocations: [], next: from };
     }
-    yield* reply?.revocations ?? [];
+  };
+  for (let next = since; !ended();) {
+    const reply = await asked(next);
+    yield* reply.revocations.filter(({ seq }) => seq > next);
+    const grew = reply.next > next;
+    next = Math.max(next, reply.next);
     // A full page is followed by the next one at once.
-    const more = reply !== undefined && reply.next > next && reply.revocations.length > 0;
-    next = Math.max(next, reply?.next ?? next);
-    if (!more) await timer.sleep(intervalMs, signal);
+    if (!grew) await timer.sleep(intervalMs, signal);
   }
 }

@@ -137,6 +137,16 @@ export type StageDirectory = (
   files: readonly { readonly path: string; readonly bytes: Uint8Array; readonly mode: number }[],
 ) => Promise<StagedDirectory>;
 
+/** Steps of a change of files that others see whole or not at all. */
+export interface Switches {
+  /** Gives a directory its name, where nothing has it yet, and syncs. @throws ERR_FILE_EXISTS, ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS */
+  move(from: string, to: string): Promise<void>;
+  /** What a symbolic link points to; undefined when nothing is there. @throws ERR_FILE_ACCESS for what is no link */
+  target(path: string): Promise<string | undefined>;
+  /** Points a symbolic link to something else in one step, and syncs. */
+  point(path: string, target: string): Promise<void>;
+}
+
 /** Asks the person at the terminal. Every method throws ERR_USAGE_NO_TERMINAL, with the flags to use instead, without one. */
 export interface Prompter {
   passphrase(question: string, options: { readonly confirm: boolean; readonly instead: string }): Promise<Secret>;
