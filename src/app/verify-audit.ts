@@ -2,10 +2,8 @@
 import { type CheckpointKey, openNote, parseVerifierKey } from '../core/audit/checkpoint.ts';
 import { type AuditCoverage, type AuditFinding, AuditVerifier, type KeptCheckpoint } from '../core/audit/verify.ts';
 import { JoineryError } from '../core/errors.ts';
-import { parseDocument, string } from '../core/parse.ts';
-import type { StoreEntry } from '../core/ports.ts';
+import { keptNotes } from './audit-heads.ts';
 import { auditStream } from './audit-stream.ts';
-import { CHECKPOINT_PREFIX } from './checkpoint-audit.ts';
 import { readCheckpointKey } from './checkpoint-key.ts';
 import type { Realm } from './realm.ts';
 
@@ -64,15 +62,8 @@ async function verifyRecords({ store }: Pick<Realm, 'store'>, heads: readonly Ke
 
 async function keptHeads(realm: Pick<Realm, 'store' | 'verifySignature'>, key: CheckpointKey): Promise<KeptCheckpoint[]> {
   const heads: KeptCheckpoint[] = [];
-  let page: readonly StoreEntry[] = await realm.store.list(CHECKPOINT_PREFIX);
-  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-    for (const entry of page) {
-      const what = `state.db, record ${entry.key}`;
-      const note = parseDocument(string(), entry.value, what, 'ERR_REALM_MALFORMED');
-      heads.push({ ...openNote(note, key, realm.verifySignature, what), source: 'state.db' });
-    }
-    page = await realm.store.list(CHECKPOINT_PREFIX, { after: last.key });
-  }
+  for await (const { note, source } of keptNotes(realm.store))
+    heads.push({ ...openNote(note, key, realm.verifySignature, source), source: 'state.db' });
   return heads;
 }
 

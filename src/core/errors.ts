@@ -169,6 +169,7 @@ export const ERRORS = {
   ERR_TOKEN_ROLE: refused('the token was issued for another role'),
   ERR_TOKEN_NODE: refused('the token was issued for another node'),
   ERR_TOKEN_KEY_BOUND: refused('the token was issued for another key'),
+  ERR_TOKEN_LABELS: refused('the token was issued for other labels'),
   ERR_TOKEN_REVOKED: row('refused', 410, 'permission_denied', 'the token is revoked'),
   ERR_TOKEN_SUPERSEDED: row('refused', 410, 'permission_denied', 'the token is older than the realm or node accepts'),
   ERR_TOKEN_USE_CONFLICT: row('conflict', 409, 'already_exists', 'the same key used the token for another request'),

@@ -306,7 +306,7 @@ describe('exporting', () => {
   it('gives the very bytes, line by line', async () => {
     await record(realm, 3);
     const lines: string[] = [];
-    expect(await exportAudit(realm.store, 1, (line) => Promise.resolve(void lines.push(line)))).toBe(3);
+    expect(await exportAudit(realm.store, { from: 1 }, (line) => Promise.resolve(void lines.push(line)))).toBe(3);
     expect(lines.map((line) => leafHash(utf8(line)))).toEqual(realm.store.audit.slice(1).map(({ leaf }) => leaf));
   });
 });

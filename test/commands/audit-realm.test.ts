@@ -52,6 +52,62 @@ describe('joinery audit', () => {
     expect(JSON.parse(stdout.split('\n')[0] as string)).toMatchObject({ seq: 0, event: 'realm.create' });
     expect((await joinery('audit', 'export', '--from', '1', '--json')).json().data['lines']).toEqual(stdout.trimEnd().split('\n').slice(1));
   });
+
+  it('shows one record whole', async () => {
+    expect((await joinery('audit', 'show', '0')).stdout).toMatch(/^event +realm\.create$/m);
+    expect((await joinery('audit', 'show', '0', '--json')).json().data).toMatchObject({
+      record: { seq: 0 },
+      leaf_hash: expect.any(String),
+    });
+    expect((await joinery('audit', 'show', 'first')).exit).toBe(2);
+    expect((await joinery('audit', 'show', '99999')).exit).toBe(6);
+  });
+
+  it('exports for other pipelines, filtered', async () => {
+    expect((await joinery('audit', 'export', '--format', 'cef', '--event', 'ca.*')).stdout).toMatch(/^CEF:0\|joinery\|joinery\|[^\n]*\n$/);
+    const lines = await joinery('audit', 'export', '--format', 'syslog', '--hostname', 'ca.example.com', '--subject', 'root');
+    expect(lines.stdout).toMatch(/^<109>1 \S+ ca\.example\.com joinery - ca\.create /);
+    expect((await joinery('audit', 'export', '--hostname', 'a b')).exit).toBe(2);
+  });
+
+  it('proves to somebody without the realm, with a witness, what is in the log', async () => {
+    const [head, vkey, witness, cosigned] = ['head1.txt', 'log.vkey', 'witness', 'cosigned.txt'].map((name) => join(home, name)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const signed = await joinery('audit', 'checkpoint', '--out', head, '--json');
+    writeFileSync(vkey, `${signed.json().data['verifier_key'] as string}\n`);
+    const outside = (...argv: string[]) => runCli(argv, { cwd: home });
+    const passphrase = join(home, 'witness.pass');
+    writeFileSync(passphrase, 'correct horse battery staple\n');
+    const withKey = ['--dir', witness, '--key-passphrase-file', passphrase];
+    const made = await outside('audit', 'witness', 'create', '--name', 'w.example', '--log-key', vkey, ...withKey);
+    const witnessKey = made.stdout.trim();
+    expect((await outside('audit', 'witness', 'sign', head, '--dir', witness)).exit).toBe(2);
+    expect((await outside('audit', 'witness', 'sign', head, ...withKey)).stdout).toContain('\n— w.example ');
+    await joinery('ca', 'create', 'second');
+    await joinery('audit', 'checkpoint');
+    const size = signed.json().data['size'] as number;
+    const more = join(home, 'more.txt');
+    await joinery('audit', 'prove', '--since', String(size), '--out', more);
+    expect((await outside('audit', 'witness', 'sign', more, ...withKey, '--out', cosigned)).stdout).toContain('signed as w.example');
+    expect((await outside('audit', 'verify-proof', more, '--key', vkey, '--kept', head)).stdout).toContain(`the head of ${size} records`);
+    expect((await outside('audit', 'verify-proof', more, '--key', vkey)).exit).toBe(2);
+    const proof = await joinery('audit', 'prove', '--record', '1', '--checkpoint', cosigned);
+    const verify = ['audit', 'verify-proof', '-', '--key', vkey, '--witness', witnessKey];
+    const verified = await runCli([...verify, '--json'], { stdin: proof.stdout });
+    expect(verified.json().data).toMatchObject({ kind: 'inclusion', record: { seq: 1 }, cosignatures: [{ witness: 'w.example' }] });
+    const unwitnessed = await joinery('audit', 'prove', '--record', '1', '--json');
+    const refused = await runCli([...verify, '--json'], { stdin: unwitnessed.json().data['proof'] as string });
+    expect([refused.exit, refused.json().error.code]).toEqual([4, 'ERR_CHECKPOINT_COSIGNATURE']);
+    expect((await outside('audit', 'verify-proof', cosigned, '--key', vkey)).stdout).toContain('the proof holds');
+    expect((await outside('audit', 'witness', 'create', '--name', 'w', '--log-key', vkey, '--dir', join(home, 'w2'))).stderr).toContain(
+      'not encrypted',
+    );
+    expect((await joinery('audit', 'prove')).exit).toBe(2);
+  });
 });
 
 describe('joinery realm', () => {
