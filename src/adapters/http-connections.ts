@@ -2,13 +2,22 @@
 import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Fingerprint, fingerprintOf } from '../core/digest.ts';
+import type { Fingerprint } from '../core/digest.ts';
 import { addressGroup } from '../core/join/address-group.ts';
+import type { Instant } from '../core/time.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 
 export interface ConnectionLimits {
   readonly connections: number;
   readonly connections_per_address: number;
+}
+
+/** A client certificate under which there is a connection. */
+export interface ConnectedPeer {
+  readonly fingerprint: Fingerprint;
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly notAfter: Instant;
 }
 
 /** Text of the address of a socket's peer, IPv4 without its IPv6 form; empty when the peer has gone. */
@@ -38,7 +47,7 @@ function readCertificate(socket: TLSSocket): Certificate | undefined {
 export class Connections {
   readonly #sockets = new Set<Socket>();
   readonly #perGroup = new Map<string, number>();
-  readonly #byFingerprint = new Map<Fingerprint, Set<TLSSocket>>();
+  readonly #byFingerprint = new Map<Fingerprint, { readonly peer: ConnectedPeer; readonly sockets: Set<TLSSocket> }>();
 
   get size(): number {
     return this.#sockets.size;
@@ -64,27 +73,28 @@ export class Connections {
 
   /** Remembers the certificate of a connection whose handshake is done. */
   identify(socket: TLSSocket): void {
-    const shown = socket.getPeerX509Certificate();
-    if (shown === undefined) return;
-    const fingerprint = fingerprintOf(new Uint8Array(shown.raw));
-    const sockets = this.#byFingerprint.get(fingerprint) ?? new Set();
-    this.#byFingerprint.set(fingerprint, sockets.add(socket));
+    const certificate = certificateOf(socket);
+    if (certificate === undefined) return;
+    const { fingerprint, serialNumber: serial, notAfter } = certificate;
+    const known = this.#byFingerprint.get(fingerprint) ?? { peer: { fingerprint, serial, notAfter }, sockets: new Set() };
+    this.#byFingerprint.set(fingerprint, known);
+    known.sockets.add(socket);
     socket.once('close', () => {
-      sockets.delete(socket);
-      if (sockets.size === 0) this.#byFingerprint.delete(fingerprint);
+      known.sockets.delete(socket);
+      if (known.sockets.size === 0) this.#byFingerprint.delete(fingerprint);
     });
   }
 
   /** Ends every connection under a certificate. @returns how many there were. */
   cut(fingerprint: Fingerprint): number {
-    const sockets = [...(this.#byFingerprint.get(fingerprint) ?? [])];
+    const sockets = [...(this.#byFingerprint.get(fingerprint)?.sockets ?? [])];
     for (const socket of sockets) socket.destroy();
     return sockets.length;
   }
 
-  /** Fingerprints of the certificates under which there are connections. */
-  fingerprints(): readonly Fingerprint[] {
-    return [...this.#byFingerprint.keys()];
+  /** The certificates under which there are connections. */
+  peers(): readonly ConnectedPeer[] {
+    return [...this.#byFingerprint.values()].map(({ peer }) => peer);
   }
 
   destroyAll(): void {

@@ -18,7 +18,7 @@ import { JoineryError } from '../core/errors.ts';
 import type { HttpHandler } from '../core/join/http.ts';
 import type { ListenAddress, ServerLimits } from '../core/realm/server-config.ts';
 import type { Secret } from '../core/secret.ts';
-import { Connections, endWhenIdle } from './http-connections.ts';
+import { type ConnectedPeer, Connections, endWhenIdle } from './http-connections.ts';
 import { type AnyRequest, type AnyResponse, exchange, type ExchangeOptions } from './http-exchange.ts';
 
 export interface TlsCredentials {
@@ -32,7 +32,7 @@ export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly credentials: TlsCredentials;
   readonly handler: HttpHandler;
-  /** Takes calls of gRPC, gRPC-Web and Connect. */
+  /** Takes calls of gRPC, gRPC-Web and Connect; it limits them itself. */
   readonly grpc?: ((request: Http2ServerRequest, response: Http2ServerResponse) => void) | undefined;
   /** Asked for every connection and request, so that a new configuration counts at once. */
   limits(): ServerLimits;
@@ -47,7 +47,7 @@ export interface HttpServer {
   /** Ends every connection under a client certificate. @returns how many there were. */
   cut(fingerprint: Fingerprint): number;
   /** Client certificates under which there are connections. */
-  fingerprints(): readonly Fingerprint[];
+  peers(): readonly ConnectedPeer[];
   /** Open connections, and requests that are being answered. */
   load(): { readonly connections: number; readonly requests: number };
   /** Takes no more, answers what is under way, and ends what is left after so many milliseconds. */
@@ -127,7 +127,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     address,
     setCredentials: (credentials) => server.setSecureContext(tlsOptions(credentials)),
     cut: (fingerprint) => connections.cut(fingerprint),
-    fingerprints: () => connections.fingerprints(),
+    peers: () => connections.peers(),
     load: () => ({ connections: connections.size, requests: work.size }),
     async stop(deadlineMs) {
       stopping = true;

@@ -1,0 +1,277 @@
+/** What a server tells of itself: one log line and some metrics for every outcome, and alerts (docs/reference/metrics.md, logging.md). */
+import type { JoinAlert, JoinObserver, JoinOutcome } from '../app/join-peer.ts';
+import type { PolicyReload } from '../app/load-policy.ts';
+import type { JsonObject } from '../core/canonical-json.ts';
+import type { Clock } from '../core/ports.ts';
+import type { AlertSink, GaugeValue, Logger, LogLevel, Metrics } from '../core/telemetry.ts';
+import type { Alerts } from './alerts.ts';
+import { createAlerts } from './alerts.ts';
+
+export interface TelemetryOptions {
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Name of the environment, for alerts. */
+  readonly environment: string;
+  /** Whom alerts are sent to; without one they are logged and counted only. */
+  readonly alerts?: AlertSink | undefined;
+}
+
+/** One answered request, of whatever kind. */
+export interface ServedRequest {
+  readonly transport: 'rest' | 'grpc';
+  /** Name of the route, from a closed list: never a path that a peer chose. */
+  readonly route: string;
+  /** HTTP status. */
+  readonly status: number;
+  readonly seconds: number;
+}
+
+/** What gauges show: read from the realm now and then. */
+export interface TelemetrySnapshot {
+  /** End of certificates whose end matters to everybody. */
+  readonly expiries: readonly { readonly kind: 'ca' | 'server'; readonly name: string; readonly notAfter: number }[];
+  /** End of the active trust manifest of each purpose. */
+  readonly manifests: readonly { readonly purpose: string; readonly version: number; readonly expiresAt: number }[];
+  /** How many nodes report which trust bundle version. */
+  readonly trustVersions: readonly { readonly purpose: string; readonly version: string; readonly nodes: number }[];
+  /** How many nodes with an unexpired certificate each cluster has. */
+  readonly nodes: readonly { readonly cluster: string; readonly nodes: number; readonly soonestExpiry: number | undefined }[];
+}
+
+export interface Telemetry extends JoinObserver {
+  readonly logger: Logger;
+  /** To be called with the result of every reload of policies. */
+  policyReloads(reloads: readonly PolicyReload[]): void;
+  request(served: ServedRequest): void;
+  /** Open connections and requests under way, now. */
+  load(load: { readonly connections: number; readonly requests: number }): void;
+  snapshot(snapshot: TelemetrySnapshot): void;
+  /** Prometheus' text format. */
+  metricsText(): Promise<string>;
+  readonly metricsType: string;
+  /** Waits until alerts that were raised are sent, or have failed. */
+  idle(): Promise<void>;
+}
+
+const STEPS = ['verify', 'policy', 'sign', 'commit'] as const;
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Values of a label that comes from the configuration: what is over it is counted as `other`. */
+const LABEL_VALUES = 200;
+
+export function createTelemetry({ metrics, logger, clock, environment, alerts: sink }: TelemetryOptions): Telemetry {
+  const instruments = instrumentsOf(metrics);
+  const gauges = gaugesOf(metrics);
+  const clusters = boundedLabel();
+  const alerts: Alerts | undefined =
+    sink && createAlerts({ sink, clock, logger, environment, delivered: (result) => instruments.alertDeliveries({ result }) });
+  return {
+    logger,
+    outcome(event) {
+      count(instruments, event, clusters);
+      logger.log(LEVELS[event.result], `${event.operation} ${event.result}`, fieldsOf(event));
+    },
+    alert(alert) {
+      instruments.alerts({ kind: alert.kind });
+      logger.log('warn', `alert ${alert.kind}`, alertFields(alert));
+      alerts?.raise(alert);
+    },
+    policyReloads(reloads) {
+      for (const { result, cluster, reason, message, version } of reloads) {
+        instruments.policyReloads({ result });
+        if (result === 'failed') logger.log('error', 'policy reload failed', { cluster, reason, detail: message, version });
+        else if (result === 'ok') logger.log('info', 'policy reload ok', { cluster, version });
+      }
+    },
+    request({ transport, route, status, seconds }) {
+      instruments.requests({ transport, route, status: String(status) });
+      instruments.requestSeconds({ route }, seconds);
+    },
+    load({ connections, requests }) {
+      gauges.connections([{ labels: {}, value: connections }]);
+      gauges.requests([{ labels: {}, value: requests }]);
+    },
+    snapshot: (snapshot) => show(gauges, snapshot, clusters),
+    metricsText: () => metrics.text(),
+    metricsType: metrics.contentType,
+    idle: () => alerts?.idle() ?? Promise.resolve(),
+  };
+}
+
+const LEVELS: Readonly<Record<JoinOutcome['result'], LogLevel>> = {
+  accepted: 'info',
+  'same-request': 'info',
+  refused: 'warn',
+  failed: 'error',
+};
+
+const OUTCOME_LABELS = ['result', 'reason', 'transport'] as const;
+
+function instrumentsOf(metrics: Metrics) {
+  const outcomes = (name: string, help: string) =>
+    metrics.counter({ name: `joinery_bootstrap_${name}_total`, help, labels: OUTCOME_LABELS });
+  return {
+    attempts: outcomes('attempts', 'Joins and enrollments that were asked for, by result, error code and transport.'),
+    renewals: outcomes('renewals', 'Renewals that were asked for.'),
+    revocations: outcomes('revocations', 'Revocations that were asked for remotely.'),
+    mints: outcomes('mints', 'Join tokens that were asked for remotely.'),
+    reports: outcomes('reports', 'Trust reports of nodes.'),
+    issued: metrics.counter({
+      name: 'joinery_bootstrap_issued_total',
+      help: 'Certificates that were issued to nodes, by cluster and operation.',
+      labels: ['cluster', 'operation'],
+    }),
+    stepSeconds: metrics.histogram({
+      name: 'joinery_bootstrap_step_seconds',
+      help: 'Time of each step of a request: verify, policy, sign, commit.',
+      labels: ['operation', 'step'],
+      buckets: SECONDS,
+    }),
+    seconds: metrics.histogram({
+      name: 'joinery_bootstrap_seconds',
+      help: 'Time from a parsed request to its outcome.',
+      labels: ['operation', 'result'],
+      buckets: SECONDS,
+    }),
+    policyReloads: metrics.counter({
+      name: 'joinery_bootstrap_policy_reload_total',
+      help: 'Policies that were loaded again, for each cluster: ok, unchanged, failed.',
+      labels: ['result'],
+    }),
+    alerts: metrics.counter({ name: 'joinery_alerts_total', help: 'Alerts that were raised.', labels: ['kind'] }),
+    alertDeliveries: metrics.counter({
+      name: 'joinery_alert_deliveries_total',
+      help: 'What became of alerts: sent, failed, or suppressed as a repetition.',
+      labels: ['result'],
+    }),
+    requests: metrics.counter({
+      name: 'joinery_requests_total',
+      help: 'Answered requests by route and HTTP status.',
+      labels: ['transport', 'route', 'status'],
+    }),
+    requestSeconds: metrics.histogram({
+      name: 'joinery_request_seconds',
+      help: 'Time from a whole request to its answer.',
+      labels: ['route'],
+      buckets: SECONDS,
+    }),
+  };
+}
+
+type Instruments = ReturnType<typeof instrumentsOf>;
+
+function count(
+  instruments: Instruments,
+  { operation, result, reason, transport, cluster, seconds }: JoinOutcome,
+  clusters: BoundedLabel,
+): void {
+  const counters = {
+    join: instruments.attempts,
+    enroll: instruments.attempts,
+    renew: instruments.renewals,
+    revoke: instruments.revocations,
+    mint: instruments.mints,
+    report: instruments.reports,
+  };
+  counters[operation]({ result, reason, transport });
+  if (result === 'accepted' && (operation === 'join' || operation === 'enroll' || operation === 'renew'))
+    instruments.issued({ cluster: clusters(cluster ?? 'unknown'), operation });
+  for (const step of STEPS) {
+    const taken = seconds[step];
+    if (taken !== undefined) instruments.stepSeconds({ operation, step }, taken);
+  }
+  instruments.seconds({ operation, result }, seconds.total);
+}
+
+function gaugesOf(metrics: Metrics) {
+  return {
+    connections: metrics.gauge({ name: 'joinery_connections', help: 'Open connections.' }),
+    requests: metrics.gauge({ name: 'joinery_requests_in_flight', help: 'Requests that are being answered.' }),
+    expiries: metrics.gauge({
+      name: 'joinery_certificate_expiry_timestamp_seconds',
+      help: 'When the certificates of the server and of the authorities end, in Unix time.',
+      labels: ['kind', 'name'],
+    }),
+    manifests: metrics.gauge({
+      name: 'joinery_trust_manifest_expiry_timestamp_seconds',
+      help: 'When the active trust manifest of each purpose expires, in Unix time.',
+      labels: ['purpose'],
+    }),
+    activeVersion: metrics.gauge({
+      name: 'joinery_trust_active_version',
+      help: 'The active trust bundle version of each purpose.',
+      labels: ['purpose'],
+    }),
+    trustVersions: metrics.gauge({
+      name: 'joinery_trust_version_nodes',
+      help: 'Nodes by the trust bundle version that they last reported.',
+      labels: ['purpose', 'version'],
+    }),
+    nodes: metrics.gauge({ name: 'joinery_nodes', help: 'Nodes with a valid certificate.', labels: ['cluster'] }),
+    soonest: metrics.gauge({
+      name: 'joinery_node_certificate_soonest_expiry_timestamp_seconds',
+      help: 'When the first of the valid node certificates of a cluster ends, in Unix time.',
+      labels: ['cluster'],
+    }),
+  };
+}
+
+function show(gauges: ReturnType<typeof gaugesOf>, snapshot: TelemetrySnapshot, clusters: BoundedLabel): void {
+  const { expiries, manifests, trustVersions, nodes } = snapshot;
+  gauges.expiries(expiries.slice(0, LABEL_VALUES).map(({ kind, name, notAfter }) => ({ labels: { kind, name }, value: notAfter })));
+  gauges.manifests(manifests.map(({ purpose, expiresAt }) => ({ labels: { purpose }, value: expiresAt })));
+  gauges.activeVersion(manifests.map(({ purpose, version }) => ({ labels: { purpose }, value: version })));
+  gauges.trustVersions(
+    trustVersions.slice(0, LABEL_VALUES).map(({ purpose, version, nodes }) => ({ labels: { purpose, version }, value: nodes })),
+  );
+  const byCluster = nodes.filter(({ cluster }) => clusters(cluster) === cluster);
+  gauges.nodes(byCluster.map(({ cluster, nodes }) => ({ labels: { cluster }, value: nodes })));
+  gauges.soonest(
+    byCluster.flatMap(({ cluster, soonestExpiry }): GaugeValue[] =>
+      soonestExpiry === undefined ? [] : [{ labels: { cluster }, value: soonestExpiry }],
+    ),
+  );
+}
+
+type BoundedLabel = (value: string) => string;
+
+/** The first values stay what they are, all others become `other`: the number of time series has an end. */
+function boundedLabel(): BoundedLabel {
+  const known = new Set<string>();
+  return (value) => {
+    if (known.size < LABEL_VALUES) known.add(value);
+    return known.has(value) ? value : 'other';
+  };
+}
+
+function fieldsOf({
+  operation,
+  result,
+  reason,
+  transport,
+  cluster,
+  node,
+  address,
+  seconds,
+  authenticated,
+  correlationId,
+  token,
+}: JoinOutcome): JsonObject {
+  return {
+    correlation_id: correlationId,
+    operation,
+    result,
+    reason,
+    transport,
+    cluster,
+    node,
+    token_id: token,
+    address,
+    authenticated,
+    seconds: { ...seconds },
+  };
+}
+
+function alertFields({ kind, reason, transport, address, correlationId, cluster, node, subject, count }: JoinAlert): JsonObject {
+  return { correlation_id: correlationId, kind, reason, transport, address, cluster, node, subject, count };
+}
