@@ -2,7 +2,7 @@
 import { type ClusterRecord, parseClusterRecord } from '../core/cluster/record.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { StoreCheck, StoreEntry, StoreWrite } from '../core/ports.ts';
+import type { Store, StoreCheck, StoreEntry, StoreWrite } from '../core/ports.ts';
 import type { Realm } from './realm.ts';
 
 const PREFIX = 'cluster/';
@@ -23,6 +23,13 @@ export async function readClusters({ store }: Pick<Realm, 'store'>): Promise<rea
   for (let page = await store.list(PREFIX); page.length > 0; page = await store.list(PREFIX, { after: (page.at(-1) as StoreEntry).key }))
     found.push(...page.map(read));
   return found;
+}
+
+/** The cluster of that name, if it has a shared certificate. @throws ERR_REALM_MALFORMED */
+export async function findCluster(store: Store, clusterName: string): Promise<StoredCluster | undefined> {
+  const key = clusterKey(clusterName);
+  const entry = await store.get(key);
+  return entry && read({ key, ...entry });
 }
 
 /** @param clusterName left out: the only one. @throws ERR_CLUSTER_NOT_INITIALIZED, ERR_USAGE when there are several and none is named */

@@ -8,12 +8,16 @@ import type { VerificationKey } from '../core/token/signer.ts';
 import type { UseRequest } from '../core/token/use.ts';
 import { auditEvent, type Realm } from './realm.ts';
 import { counterKey, moveClockMark, type ReadState, type StoredUse, untilOf, useKey } from './token-state.ts';
-import { verifyGrant } from './verify-grant.ts';
+import { verifyGrant, type VerifyGrantInput } from './verify-grant.ts';
 
 export interface ConsumeTokenInput extends UseRequest {
   readonly token: string;
   readonly cluster: string;
   readonly extraKeys?: readonly VerificationKey[];
+  /** Opens `omnirelay` tokens: the realm does not keep their key. */
+  readonly omnirelay?: NonNullable<VerifyGrantInput['omnirelay']>;
+  /** Called when the token is known to be authentic, before it is judged; what it throws is thrown. */
+  readonly onAuthentic?: () => void;
 }
 
 /** What is made for an accepted use: it is committed together with the use, or not at all. */
@@ -49,7 +53,11 @@ export async function consumeToken(
   let issued: Issued | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const seen: { read?: ReadState } = {};
-    const { grant, decision } = await verifyGrant(realm, input, { request: input, onState: (read) => (seen.read = read) });
+    const onState = (read: ReadState): void => {
+      seen.read = read;
+      if (attempt === 0) input.onAuthentic?.();
+    };
+    const { grant, decision } = await verifyGrant(realm, input, { request: input, onState });
     const { state, sameUse, checks } = seen.read as ReadState;
     if (decision === 'same-request') return { grant, decision, result: (sameUse as StoredUse).result as JsonValue };
     issued ??= await issue(grant);

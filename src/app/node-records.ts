@@ -5,12 +5,15 @@ import { type Digest, digestOf } from '../core/digest.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { name } from '../core/names.ts';
-import { integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, record, string } from '../core/parse.ts';
+import { array, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, record, string } from '../core/parse.ts';
 import type { VerifiedAttestation } from '../core/policy/attestation.ts';
 import type { Store, StoreCheck, StoreWrite } from '../core/ports.ts';
 import type { Instant } from '../core/time.ts';
 import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
 import type { IssuedLeaf } from './leaf-issuer.ts';
+
+/** Certificates of one node that have not ended: more of them are refused. */
+export const MAX_LIVE_CERTIFICATES = 100;
 
 const claims: Parser<JsonObject> = {
   schema: { type: 'object' },
@@ -54,6 +57,8 @@ const nodeRecord = object({
   /** Of the newest certificate. */
   ...certificateMembers,
   joined_at: integer(),
+  /** All that had not ended when the newest was issued, the newest included: what a revocation of the node revokes. */
+  certificates: array(object({ serial: string({ maxLength: 40 }), not_after: integer() }), { maxItems: MAX_LIVE_CERTIFICATES }),
   revoked: optional(object({ at: integer(), reason: oneOf(REVOCATION_REASON_NAMES) })),
 });
 
@@ -69,6 +74,8 @@ export const fingerprintKey = (fingerprint: string): string => `node-fingerprint
 /** An identity may be longer than a key, and several nodes may share one. */
 export const identityPrefix = (identity: string): string => `node-identity/${digestOf(utf8(identity))}/`;
 export const evidenceKey = (digest: Digest): string => `evidence/${digest}`;
+/** A key whose certificate was revoked: it gets no other. */
+export const revokedKeyKey = (pin: string): string => `revoked-key/${pin}`;
 export const renewalKey = (serial: string): string => `renewal/${serial}`;
 
 /** A record with the check that it is unchanged when the commit comes. */
@@ -125,20 +132,30 @@ export function attestationOf(kept: NonNullable<NodeGrant['attestation']>): Veri
   return { provider: kept.provider, claims: kept.claims, issuedAt: kept.issued_at as Instant, digest: kept.digest as Digest };
 }
 
-/** The writes that make `leaf` the certificate of a node. */
-export function nodeWrites(
-  grant: NodeGrant,
-  leaf: IssuedLeaf,
-  at: { readonly now: Instant; readonly joinedAt: number },
-): readonly StoreWrite[] {
+/**
+ * The writes that make `leaf` the certificate of a node.
+ * @param before the node as it was.
+ */
+export function nodeWrites(grant: NodeGrant, leaf: IssuedLeaf, now: Instant, before: NodeRecord | undefined): readonly StoreWrite[] {
   const { serial, fingerprint, pin, validity } = leaf;
-  const certificate = { serial, fingerprint, spki_pin: pin, issued_at: at.now, not_after: validity.notAfter };
+  const certificate = { serial, fingerprint, spki_pin: pin, issued_at: now, not_after: validity.notAfter };
   const { cluster, node, identity } = grant;
-  const asJson = (value: object): JsonObject => value as JsonObject;
+  const live = (before?.certificates ?? []).filter(({ not_after }) => not_after > now);
+  const record: NodeRecord = {
+    ...grant,
+    ...certificate,
+    joined_at: before?.joined_at ?? now,
+    certificates: [...live, { serial, not_after: validity.notAfter }],
+  };
   return [
-    { key: nodeKey(cluster, node), value: asJson({ ...grant, ...certificate, joined_at: at.joinedAt }) },
+    { key: nodeKey(cluster, node), value: asJson(record) },
     { key: nodeCertificateKey(serial), value: asJson({ ...grant, ...certificate }) },
     { key: fingerprintKey(fingerprint), value: serial },
     { key: `${identityPrefix(identity)}${cluster}/${node}`, value: { cluster, node } },
   ];
+}
+
+/** A record as the JSON that it is; the compiler does not see it, because interfaces have no index signature. */
+export function asJson(record: object): JsonObject {
+  return record as JsonObject;
 }

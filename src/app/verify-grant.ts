@@ -5,10 +5,12 @@ import { JoineryError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import { type Accepted, checkGrant, type Expectations, uncheckedOf } from '../core/token/checks.ts';
 import { detectFormat } from '../core/token/format.ts';
-import type { Grant, TokenFormat } from '../core/token/grant.ts';
+import { parseClaims } from '../core/token/claims.ts';
+import { type Grant, grantOfClaims, type TokenFormat } from '../core/token/grant.ts';
+import { parseCompact } from '../core/token/jwt.ts';
 import { parseK3s } from '../core/token/k3s.ts';
 import { parseKubeadm } from '../core/token/kubeadm.ts';
-import { grantOfOmnirelay, type Mac, openOmnirelay } from '../core/token/omnirelay.ts';
+import { grantOfOmnirelay, type Mac, openOmnirelay, parseOmnirelayPayload, splitOmnirelay } from '../core/token/omnirelay.ts';
 import { idOfSecret, parseSecure } from '../core/token/secure.ts';
 import { UNUSED } from '../core/token/use.ts';
 import { LAST_INSTANT, type Seconds } from '../core/time.ts';
@@ -40,6 +42,17 @@ export async function verifyGrant(realm: Realm, input: VerifyGrantInput, use?: I
   checkExpected(realm, input);
   const grant = format === 'omnirelay' ? await openSigned(input) : await openSecret(realm, format, input.token);
   return decide(realm, grant, input, use);
+}
+
+/**
+ * What a token says that it grants, before it is verified: good for nothing but to know what to verify it against.
+ * @throws ERR_TOKEN_TOO_LARGE, ERR_TOKEN_MALFORMED, ERR_TOKEN_CLAIMS, ERR_TOKEN_UNKNOWN
+ */
+export async function outlineGrant(realm: Realm, token: string): Promise<Grant> {
+  const format = detectFormat(token);
+  if (format === 'jwt') return grantOfClaims(parseClaims(parseCompact(token).payload).claims);
+  if (format === 'omnirelay') return grantOfOmnirelay(parseOmnirelayPayload(splitOmnirelay(token).payload));
+  return openSecret(realm, format, token);
 }
 
 export interface OfflineOmnirelayInput extends Expectations {

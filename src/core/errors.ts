@@ -264,6 +264,10 @@ export const ERRORS = {
   ERR_PACKAGE_TRUST: refused('the trust bundle of the package is not the one of its manifest'),
   ERR_PACKAGE_TRUST_INACTIVE: notFound('no trust bundle version is active for the purpose'),
   ERR_PACKAGE_INVALID: refused('the onboarding package failed a check'),
+  ERR_PACKAGE_SIZE: refused('the onboarding package is over a size limit'),
+  ERR_PACKAGE_PART: refused('a part of a multipart document would disturb the onboarding package'),
+  ERR_PACKAGE_SYSTEM_TRUST: refused('the system trust store cannot be set from this package'),
+  ERR_PACKAGE_SEAL: malformed('not a key that an onboarding package can be sealed to, or not one that is sealed to this key'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
