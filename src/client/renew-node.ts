@@ -1,0 +1,68 @@
+/** Renews the certificate of a node over mTLS, with a new key: `node renew`. */
+import { type InstalledIdentity, installIdentity } from '../app/install-identity.ts';
+import { type NodeIdentity, readNodeIdentity } from '../app/node-identity.ts';
+import { pendingKey } from '../app/pending-key.ts';
+import { JoineryError } from '../core/errors.ts';
+import { renewalState, renewAfter, type RenewalState } from '../core/join/renewal.ts';
+import { formatInstant, type Instant } from '../core/time.ts';
+import { instantOf } from '../core/trust/manifest.ts';
+import { recorded, report } from './join-node.ts';
+import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
+
+export interface RenewNodeInput extends NodeClientOptions {
+  /** Only when two thirds of the life of the certificate have passed. */
+  readonly ifDue?: boolean | undefined;
+  /** Hears of what went wrong after the renewal, and does not undo it. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+export type RenewedNode =
+  | ({ readonly state: 'renewed' } & InstalledIdentity)
+  | { readonly state: 'not-due'; readonly identity: NodeIdentity; readonly renewAfter: Instant };
+
+/**
+ * @throws ERR_NODE_NOT_JOINED, ERR_NODE_EXPIRED, ERR_NODE_DIRECTORY, ERR_REPLY_*, the server's code. After a refusal the identity is as
+ *   it was, and the new key is kept for the next attempt: a server takes a second key for one certificate for a thief's.
+ */
+export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): Promise<RenewedNode> {
+  const { directory } = input;
+  const identity = await readNodeIdentity(world, directory);
+  if (identity === undefined) throw notJoined(directory);
+  const { state, due } = scheduleOf(identity, world.clock.now());
+  if (state === 'expired') throw expired(identity);
+  if (input.ifDue === true && state === 'fresh') return { state: 'not-due', identity, renewAfter: due };
+  return recorded(world, directory, 'renew', async () => ({ state: 'renewed', ...(await askAndInstall(world, input, identity)) }));
+}
+
+/** When an identity is to be renewed: as the server said, or after two thirds of its life. */
+export function scheduleOf({ meta, certificate }: NodeIdentity, now: Instant): { readonly state: RenewalState; readonly due: Instant } {
+  const { notBefore, notAfter } = certificate;
+  const due = meta.renew_after === undefined ? renewAfter(notBefore, notAfter) : instantOf(meta.renew_after);
+  return { due, state: renewalState(due, notAfter, now).state };
+}
+
+function expired({ certificate }: NodeIdentity): JoineryError {
+  return new JoineryError(
+    'ERR_NODE_EXPIRED',
+    `node.crt: expected a certificate that is still valid, found its end at ${formatInstant(certificate.notAfter)}`,
+    {
+      hint: 'nothing proves this node any more: joinery node join with a new token for it (token mint --node NAME --allow-reentry)',
+    },
+  );
+}
+
+async function askAndInstall(world: NodeClientWorld, input: RenewNodeInput, identity: NodeIdentity): Promise<InstalledIdentity> {
+  const { directory } = input;
+  const { meta, certificate } = identity;
+  const { key, pem, csr } = await pendingKey(world, directory, certificate.serialNumber);
+  const client = await nodeClient(world, input);
+  try {
+    const reply = await client.renew({ csr });
+    const expected = { cluster: meta.cluster, role: meta.role, node: meta.node, identity: meta.identity };
+    const installed = await installIdentity(world, { directory, operation: 'renew', reply, key: { spki: key.spki, pem }, expected });
+    await report(world, input);
+    return installed;
+  } finally {
+    await client.close();
+  }
+}
