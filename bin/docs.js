@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
 import { ceremonySchema } from '../src/core/ceremony/document.ts';
 import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
+import { policySchema } from '../src/core/policy/document.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
 import { trustManifestSchema } from '../src/core/trust/manifest.ts';
 
@@ -32,3 +33,4 @@ writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n
 writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManifestSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/ceremony-1.json`, `${JSON.stringify(ceremonySchema(), null, 2)}\n`);
+writeFileSync(`${docs}schema/join-policy-1.json`, `${JSON.stringify(policySchema(), null, 2)}\n`);

@@ -9,6 +9,7 @@ import { fileError } from '../core/file-error.ts';
 
 export const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
 const MAX_CONFIG_CHARACTERS = 1024 * 1024;
+const MAX_DEPTH = 64;
 
 export interface FoundConfig {
   /** Directory of the realm: where the configuration file lies. */
@@ -16,18 +17,34 @@ export interface FoundConfig {
   readonly config: RealmConfig;
 }
 
-/** YAML 1.2 core schema, one document, no duplicate keys, aliases bounded. @throws ERR_CONFIG_MALFORMED */
+/** YAML 1.2 core schema, one document, no duplicate keys, no tags of its own, aliases bounded. @throws ERR_CONFIG_MALFORMED, ERR_INPUT_TOO_LARGE */
 export async function parseYaml(text: string, what: string): Promise<JsonValue> {
-  const { parse } = await import('yaml');
+  const { parseDocument } = await import('yaml');
   if (text.length > MAX_CONFIG_CHARACTERS) {
     throw new JoineryError('ERR_INPUT_TOO_LARGE', `${what}: expected at most ${MAX_CONFIG_CHARACTERS} characters, found ${text.length}`);
   }
   try {
-    return parse(text, { uniqueKeys: true, maxAliasCount: 20, version: '1.2', logLevel: 'error' }) as JsonValue;
+    const document = parseDocument(text, { uniqueKeys: true, version: '1.2', logLevel: 'error' });
+    // A warning is a tag that the schema does not know, whose value another reader could take for something else.
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem !== undefined) throw problem;
+    if (document.directives?.yaml.explicit === true) throw new Error('a %YAML directive, which could change what the text means');
+    const value = document.toJS({ maxAliasCount: 20 }) as JsonValue;
+    assertJson(value, MAX_DEPTH);
+    return value;
   } catch (cause) {
     const first = (cause as Error).message.split('\n')[0];
     throw new JoineryError('ERR_CONFIG_MALFORMED', `${what}: expected YAML, found an error: ${first}`, { cause });
   }
+}
+
+/** YAML can say more than JSON: infinite numbers, bytes, and a value that holds itself. */
+function assertJson(value: unknown, depth: number): void {
+  if (depth < 0) throw new Error(`more than ${MAX_DEPTH} levels of nesting`);
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
+  const plain = Array.isArray(value) || (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype);
+  if (!plain) throw new Error('a value that JSON cannot hold');
+  for (const member of Object.values(value as object)) assertJson(member, depth - 1);
 }
 
 /** The configuration in exactly this directory. @returns undefined when there is none. */
