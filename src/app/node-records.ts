@@ -50,6 +50,8 @@ const certificateMembers = {
   /** Instants. */
   issued_at: integer(),
   not_after: integer(),
+  /** Grows when the node enters again under another key: certificates of an earlier epoch are not renewed. */
+  epoch: integer(1),
 };
 
 const nodeRecord = object({
@@ -138,7 +140,8 @@ export function attestationOf(kept: NonNullable<NodeGrant['attestation']>): Veri
  */
 export function nodeWrites(grant: NodeGrant, leaf: IssuedLeaf, now: Instant, before: NodeRecord | undefined): readonly StoreWrite[] {
   const { serial, fingerprint, pin, validity } = leaf;
-  const certificate = { serial, fingerprint, spki_pin: pin, issued_at: now, not_after: validity.notAfter };
+  const epoch = epochOf(leaf, before);
+  const certificate = { serial, fingerprint, spki_pin: pin, issued_at: now, not_after: validity.notAfter, epoch };
   const { cluster, node, identity } = grant;
   const live = (before?.certificates ?? []).filter(({ not_after }) => not_after > now);
   const record: NodeRecord = {
@@ -153,6 +156,11 @@ export function nodeWrites(grant: NodeGrant, leaf: IssuedLeaf, now: Instant, bef
     { key: fingerprintKey(fingerprint), value: serial },
     { key: `${identityPrefix(identity)}${cluster}/${node}`, value: { cluster, node } },
   ];
+}
+
+function epochOf({ renews, pin }: IssuedLeaf, before: NodeRecord | undefined): number {
+  if (before === undefined) return 1;
+  return renews !== undefined || before.spki_pin === pin ? before.epoch : before.epoch + 1;
 }
 
 /** A record as the JSON that it is; the compiler does not see it, because interfaces have no index signature. */

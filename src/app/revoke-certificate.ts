@@ -2,14 +2,16 @@
 import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { integer, object, oneOf, type Parsed, parseDocument, string } from '../core/parse.ts';
-import type { StoreCheck } from '../core/ports.ts';
+import type { AuditEvent, StoreCheck, StoreWrite } from '../core/ports.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { REVOCATION_REASON_NAMES, type RevocationReason } from '../core/x509/crl-writer.ts';
 import { caKey, readCas, type revocationRecord } from './ca-records.ts';
 import { certificateKey, parseCertificateRecord } from './certificate-records.ts';
 import { readCrosses } from './cross-records.ts';
+import { findNodeCertificate, type NodeCertificate, revokedKeyKey } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
+import { appendRevocations, type LoggedRevocation } from './revocation-log.ts';
 
 export interface RevokeCertificateInput {
   /** Hex, in any case, with or without colons: the whole serial number. */
@@ -55,31 +57,67 @@ interface Target {
   readonly revoked: Parsed<typeof revocationRecord> | undefined;
   readonly value: JsonObject;
   readonly check: StoreCheck;
+  readonly fingerprint: string;
+  readonly pin: string;
+  /** Of a certificate of a node. */
+  readonly node?: Pick<NodeCertificate, 'cluster' | 'node' | 'identity'> | undefined;
+}
+
+/** Reasons that say nothing against the key. */
+const KEY_IS_GOOD: readonly RevocationReason[] = ['superseded', 'cessationOfOperation'];
+
+export interface PlannedRevocation {
+  readonly result: RevokeCertificateResult;
+  /** For the list of revocations. */
+  readonly logged: LoggedRevocation;
+  readonly check: StoreCheck;
+  readonly writes: readonly StoreWrite[];
+  readonly audit: AuditEvent;
 }
 
 /**
- * Exact: the whole serial number names one certificate. The record, what the next CRL lists, and the audit event are one commit.
- * A second revocation changes nothing and gives the first.
+ * Exact: the whole serial number names one certificate. The record, what the next CRL lists, the entry in the list of revocations and
+ * the audit event are one commit. A second revocation changes nothing and gives the first.
  * @throws ERR_INPUT_MALFORMED, ERR_CERTIFICATE_NOT_FOUND, ERR_CA_CONSTRAINT for a self-signed root, ERR_STORE_CONFLICT
  */
 export async function revokeCertificate(realm: Realm, input: RevokeCertificateInput): Promise<RevokeCertificateResult> {
+  const planned = await planRevocation(realm, input);
+  if (planned.result.already) return planned.result;
+  const log = await appendRevocations(realm.store, [planned.logged]);
+  await commit(realm.store, {
+    checks: [planned.check, ...log.checks],
+    writes: [...planned.writes, ...log.writes],
+    audit: [planned.audit],
+  });
+  return planned.result;
+}
+
+/** All of {@link revokeCertificate} but the entry in the list and the commit. @throws as it */
+export async function planRevocation(realm: Realm, input: RevokeCertificateInput): Promise<PlannedRevocation> {
   const serial = parseSerial(input.serial);
   const { reason = 'unspecified' } = input;
   const target = await find(realm, serial);
-  const { issuer, revoked } = target;
-  if (revoked !== undefined) return { serial, issuer, at: revoked.at as Instant, reason: revoked.reason, already: true };
-  const at = realm.clock.now();
+  const { issuer, revoked, check, fingerprint, node } = target;
+  const at = (revoked?.at as Instant | undefined) ?? realm.clock.now();
   const listed: RevocationRecord = { serial, at, reason, not_after: target.notAfter };
   const details = { serial, issuer, reason, not_after: formatInstant(target.notAfter as Instant) };
-  await commit(realm.store, {
-    checks: [target.check],
+  return {
+    result: { serial, issuer, at, reason: revoked?.reason ?? reason, already: revoked !== undefined },
+    logged: {
+      serial,
+      fingerprint,
+      ...(node !== undefined && { spiffe_id: node.identity, node: node.node, cluster: node.cluster }),
+      at,
+      reason,
+    },
+    check,
     writes: [
-      { key: target.check.key, value: { ...target.value, revoked: { at, reason } } },
+      { key: check.key, value: { ...target.value, revoked: { at, reason } } },
       { key: `${revocationPrefix(issuer)}${serial}`, value: listed },
+      ...(node === undefined || KEY_IS_GOOD.includes(reason) ? [] : [{ key: revokedKeyKey(target.pin), value: { at, serial } }]),
     ],
-    audit: [auditEvent(realm, { event: 'cert.revoke', subject: target.subject, details })],
-  });
-  return { serial, issuer, at, reason, already: false };
+    audit: auditEvent(realm, { event: 'cert.revoke', subject: target.subject, details }),
+  };
 }
 
 /** @returns lower-case hex. @throws ERR_INPUT_MALFORMED */
@@ -116,8 +154,17 @@ async function findLeaf({ store }: Realm, serial: string): Promise<Target | unde
   const entry = await store.get(key);
   if (entry === undefined) return undefined;
   const record = parseCertificateRecord(key, entry.value);
-  const check = { key, version: entry.version };
-  return { subject: serial, issuer: record.ca, notAfter: record.not_after, revoked: record.revoked, value: { ...record }, check };
+  return {
+    subject: serial,
+    issuer: record.ca,
+    notAfter: record.not_after,
+    revoked: record.revoked,
+    value: { ...record },
+    check: { key, version: entry.version },
+    fingerprint: record.fingerprint,
+    pin: record.spki_pin,
+    node: await findNodeCertificate(store, serial),
+  };
 }
 
 async function findCross(realm: Realm, serial: string): Promise<Target | undefined> {
@@ -125,7 +172,8 @@ async function findCross(realm: Realm, serial: string): Promise<Target | undefin
   if (cross === undefined) return undefined;
   const { record, certificate, check } = cross;
   const subject = `${record.name} by ${record.by}`;
-  return { subject, issuer: record.by, notAfter: certificate.notAfter, revoked: record.revoked, value: { ...record }, check };
+  const { notAfter, fingerprint, pin } = certificate;
+  return { subject, issuer: record.by, notAfter, revoked: record.revoked, value: { ...record }, check, fingerprint, pin };
 }
 
 async function findCa(realm: Realm, serial: string): Promise<Target | undefined> {
@@ -145,5 +193,7 @@ async function findCa(realm: Realm, serial: string): Promise<Target | undefined>
     revoked: record.revoked,
     value: { ...record },
     check,
+    fingerprint: certificate.fingerprint,
+    pin: certificate.pin,
   };
 }

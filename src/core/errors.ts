@@ -246,6 +246,7 @@ export const ERRORS = {
   ERR_ATTESTATION_FAILED: refused('the evidence of the node does not hold'),
   ERR_ATTESTATION_REPLAYED: refused('the evidence was used by another key'),
   ERR_RENEW_KEY: conflict('the certificate was renewed with another key'),
+  ERR_RENEW_SUPERSEDED: refused('the node joined again under another key'),
   ERR_JOIN_FORMAT: refused('the token is of a dialect that does not serve for this'),
   // alerts of a server
   ERR_ALERT_DELIVERY: network('an alert could not be delivered'),
