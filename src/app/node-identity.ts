@@ -3,9 +3,12 @@ import { canonicalBytes, type JsonObject, parseStrictJson } from '../core/canoni
 import { concat, decodeUtf8, equalBytes, parsePem, toHex, utf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { generationFiles, generationNumber, identityLayout, type NodeMeta, parseNodeMeta } from '../core/join/node-directory.ts';
+import { renewAfter, renewalState, type RenewalState } from '../core/join/renewal.ts';
 import type { PortableKeys } from '../core/key-ports.ts';
 import type { Files, Random, Switches } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
+import type { Instant } from '../core/time.ts';
+import { instantOf } from '../core/trust/manifest.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 
 export interface IdentityWorld {
@@ -49,7 +52,7 @@ export async function readNodeIdentity(
     // Another process has switched and pruned meanwhile: then the new generation is what was asked for.
     const now = await world.switches.target(current);
     if (now !== undefined && now !== generation) return readNodeIdentity(world, directory);
-    throw new JoineryError('ERR_NODE_DIRECTORY', cause.message, { cause, hint: 'joinery node join makes a new identity' });
+    throw new JoineryError('ERR_NODE_DIRECTORY', cause.message, { cause, hint: 'joinery node join --again makes a new identity' });
   }
 }
 
@@ -86,6 +89,15 @@ async function readGeneration(
 /** The key of a node starts its services without anybody there. */
 function noPassphrase(): Promise<Secret> {
   return Promise.reject(new JoineryError('ERR_NODE_DIRECTORY', 'node.key: expected a key that is not encrypted, found an encrypted one'));
+}
+
+/** When an identity is to be renewed: as the server said, or after two thirds of its life. */
+export function scheduleOf(
+  { meta, certificate: { notBefore, notAfter } }: NodeIdentity,
+  now: Instant,
+): { readonly due: Instant; readonly state: RenewalState } {
+  const due = meta.renew_after === undefined ? renewAfter(notBefore, notAfter) : instantOf(meta.renew_after);
+  return { due, state: renewalState(due, notAfter, now).state };
 }
 
 export interface NewIdentity {

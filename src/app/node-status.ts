@@ -3,15 +3,14 @@ import { parseStrictJson } from '../core/canonical-json.ts';
 import { decodeUtf8, parsePem } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { identityLayout, type NodeStatusDocument, parseNodeStatus } from '../core/join/node-directory.ts';
-import { renewAfter, type RenewalState, renewalState } from '../core/join/renewal.ts';
+import type { RenewalState } from '../core/join/renewal.ts';
 import { Checklist, type CheckRow, type Passed, passed, warned } from '../core/onboarding/checklist.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import { instantOf } from '../core/trust/manifest.ts';
 import { type Purpose, PURPOSES } from '../core/trust/purpose.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import { OID } from '../core/x509/oids.ts';
 import { validatePath } from '../core/x509/path.ts';
-import { type IdentityWorld, type NodeIdentity, readNodeIdentity } from './node-identity.ts';
+import { type IdentityWorld, type NodeIdentity, readNodeIdentity, scheduleOf } from './node-identity.ts';
 import { type NodeWorld, readNodeState, readNodeTrust } from './node-trust.ts';
 import { type TrustStatus, trustStatus } from './trust-status.ts';
 
@@ -23,7 +22,7 @@ export interface NodeStatus {
   /** No check failed. */
   readonly ok: boolean;
   readonly identity: NodeIdentity | undefined;
-  readonly schedule: { readonly renewAfter: Instant; readonly state: RenewalState } | undefined;
+  readonly schedule: { readonly due: Instant; readonly state: RenewalState } | undefined;
   readonly trust: readonly TrustStatus[];
   /** What the last join or renewal left behind. */
   readonly last: NodeStatusDocument | undefined;
@@ -77,18 +76,13 @@ function identityRow(identity: NodeIdentity | undefined, directory: string): Pas
   throw new JoineryError('ERR_NODE_NOT_JOINED', `${directory}: expected an identity, found none`);
 }
 
-function scheduleOf({ meta, certificate: { notBefore, notAfter } }: NodeIdentity, now: Instant) {
-  const due = meta.renew_after === undefined ? renewAfter(notBefore, notAfter) : instantOf(meta.renew_after);
-  return { renewAfter: due, state: renewalState(due, notAfter, now).state };
-}
-
 function certificateRow({ certificate: { notBefore, notAfter } }: NodeIdentity, now: Instant): Passed<true> {
   const validity = `${formatInstant(notBefore)} to ${formatInstant(notAfter)}`;
   if (notBefore <= now && now < notAfter) return passed(`valid from ${validity}`);
   throw new JoineryError('ERR_NODE_EXPIRED', `node.crt: expected a certificate that is valid at ${formatInstant(now)}, found ${validity}`);
 }
 
-function renewalRow({ renewAfter: due, state }: { readonly renewAfter: Instant; readonly state: RenewalState }): Passed<true> {
+function renewalRow({ due, state }: { readonly due: Instant; readonly state: RenewalState }): Passed<true> {
   const text = `due from ${formatInstant(due)}`;
   return state === 'fresh' ? passed(text) : warned(`${text}: joinery node renew`);
 }

@@ -80,7 +80,7 @@ export async function recorded<T>(
   }
 }
 
-/** An identity that has expired, or whose files are damaged, is none: the node joins again. */
+/** An identity that has expired is none. */
 async function validIdentity(world: NodeClientWorld, directory: string): Promise<NodeIdentity | undefined> {
   const identity = await readNodeIdentity(world, directory);
   return identity !== undefined && identity.certificate.notAfter > world.clock.now() ? identity : undefined;

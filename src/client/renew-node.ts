@@ -1,11 +1,9 @@
 /** Renews the certificate of a node over mTLS, with a new key: `node renew`. */
 import { type InstalledIdentity, installIdentity } from '../app/install-identity.ts';
-import { type NodeIdentity, readNodeIdentity } from '../app/node-identity.ts';
+import { type NodeIdentity, readNodeIdentity, scheduleOf } from '../app/node-identity.ts';
 import { pendingKey } from '../app/pending-key.ts';
 import { JoineryError } from '../core/errors.ts';
-import { renewalState, renewAfter, type RenewalState } from '../core/join/renewal.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import { instantOf } from '../core/trust/manifest.ts';
 import { recorded, report } from './join-node.ts';
 import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
 
@@ -32,13 +30,6 @@ export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): 
   if (state === 'expired') throw expired(identity);
   if (input.ifDue === true && state === 'fresh') return { state: 'not-due', identity, renewAfter: due };
   return recorded(world, directory, 'renew', async () => ({ state: 'renewed', ...(await askAndInstall(world, input, identity)) }));
-}
-
-/** When an identity is to be renewed: as the server said, or after two thirds of its life. */
-export function scheduleOf({ meta, certificate }: NodeIdentity, now: Instant): { readonly state: RenewalState; readonly due: Instant } {
-  const { notBefore, notAfter } = certificate;
-  const due = meta.renew_after === undefined ? renewAfter(notBefore, notAfter) : instantOf(meta.renew_after);
-  return { due, state: renewalState(due, notAfter, now).state };
 }
 
 function expired({ certificate }: NodeIdentity): JoineryError {
