@@ -37,7 +37,7 @@ deadline=${JOINERY_DEADLINE:-900}
 clock_deadline=300
 tmp=
 # One request: seconds in all, and bytes of headers and body together.
-readonly REQUEST_SECONDS=30 REPLY_LIMIT=65536
+readonly REQUEST_SECONDS="${JOINERY_REQUEST_SECONDS:-30}" REPLY_LIMIT=65536
 
 # --- saying and leaving -------------------------------------------------------------------------------------------------
 
@@ -76,15 +76,16 @@ setting() {
   sed -n "s/^${prefix}_$1='\\([^']*\\)'\$/\\1/p" "$dir/joinery.env" | head -n 1
 }
 
-# $1 purpose, $2 member (fingerprint, floor, held). state.json is canonical JSON: one line, members in order, so that a
+# $1 purpose, $2 member (digest, fingerprint, floor, held). state.json is canonical JSON: one line, members in order, so that a
 # pattern finds what a parser would; text of others stands in it with its quotes escaped and cannot look like a member.
 state_of() {
-  entry="\"$1\":{\"digest\":\"[0-9a-f]\\{64\\}\",\"fingerprint\":\"\\([0-9a-f]\\{64\\}\\)\",\"floor\":\\([0-9]\\{1,15\\}\\)"
+  entry="\"$1\":{\"digest\":\"\\([0-9a-f]\\{64\\}\\)\",\"fingerprint\":\"\\([0-9a-f]\\{64\\}\\)\",\"floor\":\\([0-9]\\{1,15\\}\\)"
   tail=',\("floor_digest":"[0-9a-f]*",\)\{0,1\}"held":\([0-9]\{1,15\}\)'
   case $2 in
-    fingerprint) group=1 ;;
-    floor) group=2 ;;
-    held) group=4 ;;
+    digest) group=1 ;;
+    fingerprint) group=2 ;;
+    floor) group=3 ;;
+    held) group=5 ;;
   esac
   sed -n "s/^.*$entry$tail.*\$/\\$group/p" "$dir/trust/state.json"
 }
@@ -100,11 +101,14 @@ load_settings() {
   node_bundle=$(setting NODE_CERT_CA_BUNDLE_PATH)
   cluster=$(setting CLUSTER)
   environment=$(setting ENVIRONMENT)
+  role=$(setting ROLE)
+  # The node that the package names, if it names one: an identity must be of this node.
+  node=$(setting NODE)
   token_file=$(setting JOIN_TOKEN_FILE)
   [ -n "$token_file" ] || token_file="$dir/secrets/join-token"
-  for name in "$cluster" "$environment"; do
+  for name in "$cluster" "$environment" "${role:-none}" "${node:-none}"; do
     case $name in
-      '' | *[!A-Za-z0-9._-]*) die 66 "$dir/joinery.env: expected the names of a cluster and an environment, found something else" ;;
+      '' | *[!A-Za-z0-9._-]*) die 66 "$dir/joinery.env: expected names of cluster, environment, role and node, found something else" ;;
     esac
   done
   for url in $urls; do
@@ -113,11 +117,6 @@ load_settings() {
       *) die 66 "$dir/joinery.env: expected https URLs in ${prefix}_JOIN_URLS, found another" ;;
     esac
   done
-  # The node that the package names, if it names one: an identity must be of this node.
-  node=
-  if [ -r "$dir/onboarding.json" ]; then
-    node=$(sed -n 's/^.*"node":"\([A-Za-z0-9._-]\{1,63\}\)".*$/\1/p' "$dir/onboarding.json")
-  fi
 }
 
 prepare() {
@@ -128,7 +127,9 @@ prepare() {
   load_settings
   # Beside what it becomes: a rename within one file system is atomic.
   for each in identity pending; do
-    [ -d "$dir/$each" ] || mkdir "$dir/$each" 2>/dev/null || die 73 "$dir: expected to make $each in it, found that it cannot be written"
+    mode=0755
+    [ "$each" = identity ] || mode=0700
+    [ -d "$dir/$each" ] || mkdir -m "$mode" "$dir/$each" 2>/dev/null || die 73 "$dir: expected to make $each in it, found that it cannot be written"
   done
   if have flock; then
     exec 9>"$dir/pending/lock"
@@ -142,13 +143,18 @@ prepare() {
   mkdir "$tmp/none"
 }
 
+# $1 key of the digest, $2 purpose, $3 key of the fingerprint, $4 fingerprint: one manifest has one bundle.
+same_print() {
+  [ "$(setting "$1")" = "$(state_of "$2" digest)" ] || return 0
+  [ "$(setting "$3")" = "$4" ] || die 65 "$dir/joinery.env: $3: expected the fingerprint that $dir/trust/state.json holds, found another"
+}
+
 # The bundles on disk are the ones of the package, or those that `joinery trust apply` proved and put there since.
 check_trust() {
   https_print=$(state_of control-plane-https fingerprint)
   node_print=$(state_of node-cert-lifecycle fingerprint)
-  if [ "$(setting TRUST_BUNDLE_VERSION)" = "$(state_of control-plane-https held)" ] && [ "$(setting CA_FINGERPRINT)" != "$https_print" ]; then
-    die 65 "$dir/joinery.env: expected the fingerprint that $dir/trust/state.json holds for the same version, found another"
-  fi
+  same_print TRUST_MANIFEST_DIGEST control-plane-https CA_FINGERPRINT "$https_print"
+  same_print NODE_CERT_TRUST_MANIFEST_DIGEST node-cert-lifecycle NODE_CERT_CA_FINGERPRINT "$node_print"
   for print in "$https_print" "$node_print"; do
     [ "${#print}" -eq 64 ] || die 66 "$dir/trust/state.json: expected the held version of both purposes, found another content"
   done
@@ -368,10 +374,10 @@ ask_until_deadline() {
 fetch_missing_bundle() {
   [ ! -e "$2" ] || return 0
   say info "$2: fetching the bundle with SHA-256 $3"
-  for url in $urls; do
-    { fetch GET "${url%/}/v1/trust/$1" '' '' '' application/x-pem-file </dev/null || :; } | head -c "$REPLY_LIMIT" | tr -d '\r' | sed '1,/^$/d' >"$tmp/bundle"
+  for url in $(setting TRUST_URL) $urls; do
+    { fetch GET "${url%/}/v1/trust/$1" '' '' '' application/pem-certificate-chain </dev/null || :; } | head -c "$REPLY_LIMIT" | tr -d '\r' | sed '1,/^$/d' >"$tmp/bundle"
     if [ "$(openssl dgst -sha256 -r <"$tmp/bundle" | cut -c 1-64)" = "$3" ]; then
-      (umask 022 && cp "$tmp/bundle" "$tmp/public.pem")
+      (umask 022 && cat "$tmp/bundle" >"$tmp/public.pem")
       settle "$tmp/public.pem"
       mv "$tmp/public.pem" "$2"
       return 0
@@ -428,6 +434,7 @@ write_join_body() {
     printf '{"token":"%s","csr":"' "$(json_text "$tmp/token")"
     json_text "$tmp/node.csr"
     printf '\\n","cluster":"%s","environment":"%s"' "$cluster" "$environment"
+    [ -z "$role" ] || printf ',"requested_role":"%s"' "$role"
     [ -z "$node" ] || printf ',"node_id":"%s"' "$node"
     printf '}'
   } >"$tmp/request"
@@ -521,11 +528,38 @@ check_rename() {
   [ "$(readlink "$tmp/two")" = a ] || die 69 'expected mv -T or python3 on this node, found neither'
 }
 
-write_meta() {
+# RFC 3339 of what openssl says (Nov 23 01:35:16 2026 GMT).
+utc_of() {
+  awk '{ printf "%04d-%02d-%02dT%sZ", $4, (index("JanFebMarAprMayJunJulAugSepOctNovDec", $1) + 2) / 3, $2, $3 }'
+}
+
+# What meta.json and status.json say of the new certificate, members in order (RFC 8785).
+describe_certificate() {
   serial=$(openssl x509 -in "$tmp/leaf.crt" -noout -serial | sed 's/^serial=//' | tr 'A-F' 'a-f')
   fingerprint=$(openssl x509 -in "$tmp/leaf.crt" -outform DER | openssl dgst -sha256 -r | cut -c 1-64)
-  printf '{"audit_id":"%s","fingerprint":"%s","identity":"%s","installed_at":"%s","schema":"joinery/node-identity/1","serial":"%s"}\n' \
-    "$audit_id" "$fingerprint" "$identity" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$serial"
+  expires=$(openssl x509 -in "$tmp/leaf.crt" -noout -enddate | sed 's/^notAfter=//' | utc_of)
+  renew=$(header joinery-renew-after | sed -n 's/^\([0-9T:-]\{19\}Z\)$/"renew_after":"\1",/p')
+  now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+}
+
+write_meta() {
+  printf '{"audit_id":"%s","cluster":"%s","expires_at":"%s","fingerprint":"%s","identity":"%s","installed_at":"%s",' \
+    "$audit_id" "$cluster" "$expires" "$fingerprint" "$identity" "$now"
+  printf '%s"schema":"joinery/node-identity/1","serial":"%s"}\n' "$renew" "$serial"
+}
+
+# $1 join or renew
+write_status() {
+  {
+    printf '{"audit_id":"%s","expires_at":"%s","generation":%s,"identity":"%s","operation":"%s",' \
+      "$audit_id" "$expires" "${current##*/gen-}" "$identity" "$1"
+    printf '%s"result":"ok","schema":"joinery/node-status/1","serial":"%s","trust":{' "$renew" "$serial"
+    printf '"control-plane-https":{"fingerprint":"%s","version":%s},' "$https_print" "$(state_of control-plane-https held)"
+    printf '"node-cert-lifecycle":{"fingerprint":"%s","version":%s}},' "$node_print" "$(state_of node-cert-lifecycle held)"
+    printf '"updated_at":"%s"}\n' "$now"
+  } >"$tmp/status.json"
+  chmod 0644 "$tmp/status.json"
+  mv "$tmp/status.json" "$dir/status.json"
 }
 
 # Key, certificate and chain become the identity together, by one rename; until then they are nobody's.
@@ -541,13 +575,12 @@ install_identity() {
   made="gen-$((last + 1))"
   stage="$dir/identity/.$made"
   rm -rf "$dir"/identity/.gen-* "$dir/identity/.current"
-  mkdir "$stage"
-  chmod 0755 "$stage"
+  mkdir -m 0755 "$stage"
   cp "$dir/pending/node.key" "$stage/node.key"
   (
     umask 022
-    cp "$tmp/leaf.crt" "$stage/node.crt"
-    cp "$tmp/chain.crt" "$stage/chain.crt"
+    cat "$tmp/leaf.crt" >"$stage/node.crt"
+    cat "$tmp/chain.crt" >"$stage/chain.crt"
     write_meta >"$stage/meta.json"
   )
   # As the package was told (--owner): whoever reads its files reads the identity.
@@ -593,7 +626,7 @@ forget_secrets() {
   settle "$dir/pending"
 }
 
-write_status() {
+say_identity() {
   end=$(openssl x509 -in "$current/node.crt" -noout -enddate | sed 's/^notAfter=//')
   say info "$1 as $(identity_of "$current/node.crt"), until $end"
 }
@@ -653,7 +686,7 @@ report_trust() {
   [ "$failure" -eq 0 ] || say notice "the trust of this node was not reported: $why"
 }
 
-# $1 path, $2 'identity' or '', $3 identity that is expected, $4 what to say
+# $1 path, $2 'identity' or '', $3 identity that is expected, $4 join or renew
 obtain() {
   ask_until_deadline "$1" "$2" "$tmp/request"
   rm -f "$tmp/request"
@@ -661,9 +694,11 @@ obtain() {
   split_chain
   check_versions
   check_certificate "$3"
+  describe_certificate
   install_identity
   forget_secrets
-  write_status "$4 (audit id ${audit_id:-not told})"
+  write_status "$4"
+  say_identity "$4: audit id ${audit_id:-not told},"
   report_trust
 }
 
@@ -673,7 +708,7 @@ join() {
   find_current
   if [ -n "$current" ] && openssl x509 -in "$current/node.crt" -noout -checkend 0 >/dev/null; then
     forget_secrets
-    write_status 'joined already'
+    say_identity 'joined already'
     hooks
     return 0
   fi
@@ -682,7 +717,7 @@ join() {
   make_key join
   make_csr
   write_join_body
-  obtain /v1/join '' '' joined
+  obtain /v1/join '' '' join
   hooks
 }
 
@@ -699,10 +734,10 @@ renew() {
     return 0
   fi
   check_rename
-  make_key "$(openssl x509 -in "$current/node.crt" -noout -serial | sed 's/^serial=//')"
+  make_key "$(openssl x509 -in "$current/node.crt" -noout -serial | sed 's/^serial=//' | tr 'A-F' 'a-f')"
   make_csr
   write_renew_body
-  obtain /v1/renew identity "$(identity_of "$current/node.crt")" renewed
+  obtain /v1/renew identity "$(identity_of "$current/node.crt")" renew
   hooks
 }
 
