@@ -25,8 +25,8 @@ export interface PublicDocuments {
   trust(purpose: Purpose, version?: number): Promise<PublicDocument>;
   /** The active anchors of both purposes. @throws ERR_TRUST_NOT_ACTIVATED */
   anchors(): Promise<PublicDocument>;
-  /** The active anchors of control-plane-https in PEM, for who knows one by its pin. @throws ERR_TRUST_NOT_ACTIVATED */
-  anchorsPem(): Promise<PublicDocument>;
+  /** The active bundle of a purpose in PEM, for who knows one of its anchors by a pin, or its fingerprint. @throws ERR_TRUST_NOT_ACTIVATED */
+  bundlePem(purpose: Purpose): Promise<PublicDocument>;
   /** SPIFFE bundle of the trust domain: the anchors of node-cert-lifecycle. @throws ERR_TRUST_NOT_ACTIVATED */
   spiffeBundle(): Promise<PublicDocument>;
   /** The newest list of an authority, in DER. @throws ERR_CA_NOT_FOUND, ERR_CRL_NOT_FOUND */
@@ -49,7 +49,7 @@ export function openPublicDocuments(realm: Realm): PublicDocuments {
   return {
     trust: (purpose, version) => keep(`trust/${purpose}/${version ?? ''}`, () => trustDocument(realm, purpose, version)),
     anchors: () => keep('anchors', () => anchorsDocument(realm)),
-    anchorsPem: () => keep('anchors-pem', () => pemDocument(realm)),
+    bundlePem: (purpose) => keep(`pem/${purpose}`, () => pemDocument(realm, purpose)),
     spiffeBundle: () => keep('spiffe', async () => json((await exportTrust(realm, 'node-cert-lifecycle', 'spiffe')).text)),
     async crl(issuer) {
       const known = kept.get(`crl/${issuer}`);
@@ -93,8 +93,8 @@ async function anchorsDocument(realm: Realm): Promise<PublicDocument> {
   return json(`${canonicalJson({ anchors })}\n`);
 }
 
-async function pemDocument(realm: Realm): Promise<PublicDocument> {
-  const { signed } = await activeTrust(realm, 'control-plane-https');
+async function pemDocument(realm: Realm, purpose: Purpose): Promise<PublicDocument> {
+  const { signed } = await activeTrust(realm, purpose);
   return documentOf('application/pem-certificate-chain', utf8(signed.manifest.bundle_pem));
 }
 

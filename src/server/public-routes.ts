@@ -16,12 +16,18 @@ export function publicRoutes({ documents, newChallenge }: PublicWorld): readonly
     {
       method: 'GET',
       path: '/v1/ca',
-      handle: async (request) => documentResponse(request, await (wantsChain(request) ? documents.anchorsPem() : documents.anchors())),
+      handle: async (request) => {
+        const pem = wantsChain(request);
+        return documentResponse(request, await (pem ? documents.bundlePem('control-plane-https') : documents.anchors()));
+      },
     },
     {
       method: 'GET',
       path: '/v1/trust/{purpose}',
-      handle: async (request, [purpose]) => documentResponse(request, await documents.trust(purposeOf(purpose))),
+      handle: async (request, [text]) => {
+        const purpose = purposeOf(text);
+        return documentResponse(request, await (wantsChain(request) ? documents.bundlePem(purpose) : documents.trust(purpose)));
+      },
     },
     {
       method: 'GET',
