@@ -13,9 +13,11 @@ const failure = (target: string, found: string, cause?: unknown): JoineryError =
 /**
  * Runs `command` without a shell and gives it the alert on its standard input. It sees PATH and nothing else of the environment, in
  * which passphrases may stand.
+ * @param command the program and its arguments.
  * @throws ERR_ALERT_DELIVERY when it cannot be started, ends with another status than 0, or not in time (default 10 s).
  */
-export function execAlert([program = '', ...args]: readonly string[], timeoutMs: number = TIMEOUT_MS): AlertSink {
+export function execAlert(command: readonly string[], timeoutMs: number = TIMEOUT_MS): AlertSink {
+  const [program, ...args] = command as [string, ...string[]];
   return (message) =>
     new Promise((resolve, reject) => {
       const child = spawn(program, args, {
