@@ -1,5 +1,5 @@
 /** Who holds a client certificate. It is asked for every request: TLS alone knows nothing of revocations, nor of what a certificate is for. */
-import { type AdminConfig, ADMIN_ACTIONS } from '../core/realm/config.ts';
+import type { ADMIN_ACTIONS, AdminConfig } from '../core/realm/config.ts';
 import { JoineryError } from '../core/errors.ts';
 import { unauthenticated } from '../core/join/problem.ts';
 import { formatInstant, type Instant } from '../core/time.ts';

@@ -1,0 +1,70 @@
+/** Revokes what an admin names from afar: a certificate, a node, or a token. */
+import { JoineryError } from '../core/errors.ts';
+import type { RevokeReply, RevokeRequest } from '../core/join/messages.ts';
+import { object, parseDocument, string } from '../core/parse.ts';
+import { authenticateAdmin } from './authenticate.ts';
+import type { Peer } from './join-peer.ts';
+import { observed } from './join-run.ts';
+import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
+import { fingerprintKey, identityPrefix } from './node-records.ts';
+import type { Realm } from './realm.ts';
+import { revokeCertificate } from './revoke-certificate.ts';
+import { revokeNode } from './revoke-node.ts';
+import { revokeToken } from './revoke-token.ts';
+
+/**
+ * One commit for each certificate, node or token, by the name of the admin.
+ * @throws ERR_JOIN_UNAUTHENTICATED, ERR_PEER_CERTIFICATE, ERR_ADMIN_DENIED, ERR_CERTIFICATE_*, ERR_NODE_NOT_FOUND, ERR_TOKEN_NOT_FOUND
+ */
+export async function revokeRemotely(service: JoinService, request: RevokeRequest, peer: Peer): Promise<RevokeReply> {
+  return observed(service, peer, 'revoke', async (run) => {
+    const action = request.token === undefined ? 'cert.revoke' : 'token.revoke';
+    const actor = await authenticateAdmin(service, peer, action, run);
+    run.step('verify');
+    const realm: Realm = { ...realmOfPeer(service, peer), caller: { actor, correlationId: peer.correlationId } };
+    const reply = await retryConflicts(service, () => revoke(realm, request));
+    run.step('commit');
+    return reply;
+  });
+}
+
+async function revoke(realm: Realm, request: RevokeRequest): Promise<RevokeReply> {
+  const { token, node, cluster, spiffe_id: identity, reason } = request;
+  if (token !== undefined) {
+    const { id, already } = await revokeToken(realm, { id: token, ...(reason !== undefined && { reason }) });
+    return { serials: [], token: id, already };
+  }
+  if (node !== undefined) return revokeNodes(realm, [{ cluster: cluster as string, node }], request);
+  if (identity !== undefined) return revokeNodes(realm, await nodesOf(realm, identity), request);
+  const { serial, already } = await revokeCertificate(realm, {
+    serial: request.serial ?? (await serialOf(realm, request.fingerprint as string)),
+    reason,
+  });
+  return { serials: already ? [] : [serial], already };
+}
+
+const named = object({ cluster: string({ maxLength: 63 }), node: string({ maxLength: 63 }) });
+type Named = { readonly cluster: string; readonly node: string };
+
+async function revokeNodes(realm: Realm, nodes: readonly Named[], { reason }: RevokeRequest): Promise<RevokeReply> {
+  const results = [];
+  for (const node of nodes) results.push(await revokeNode(realm, { ...node, reason }));
+  return { serials: results.flatMap(({ serials }) => serials), already: results.every(({ already }) => already) };
+}
+
+/** Nodes that share one identity: a page of them at most. @throws ERR_NODE_NOT_FOUND */
+async function nodesOf({ store }: Realm, identity: string): Promise<readonly Named[]> {
+  const entries = await store.list(identityPrefix(identity));
+  if (entries.length > 0)
+    return entries.map(({ key, value }) => parseDocument(named, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED'));
+  throw new JoineryError('ERR_NODE_NOT_FOUND', `spiffe_id: expected the identity of a node that joined, found ${identity}`);
+}
+
+/** @throws ERR_CERTIFICATE_NOT_FOUND */
+async function serialOf({ store }: Realm, fingerprint: string): Promise<string> {
+  const entry = await store.get(fingerprintKey(fingerprint));
+  if (typeof entry?.value === 'string') return entry.value;
+  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `fingerprint: expected one of a node certificate, found ${fingerprint}`, {
+    hint: 'other certificates are revoked by their serial number',
+  });
+}
