@@ -110,7 +110,7 @@ async function keepLast({ realm, loaded, failures }: State, name: string, failur
 
 /** The policy in the cluster's file, or the built-in one. */
 async function loadPolicy({ realm, readDocument, config }: State, cluster: ClusterConfig): Promise<LoadedPolicy> {
-  const hosts = config.clusters.flatMap(({ join_urls = [] }) => join_urls.map((url) => hostOfUrl(url)));
+  const hosts = joinHostsOf(config);
   if (cluster.policy === undefined) {
     const document = builtinPolicy(cluster.name, cluster.roles);
     return { policy: compilePolicy(document, hosts), name: document.metadata.name, version: document.metadata.version };
@@ -138,21 +138,34 @@ async function asPolicy(read: () => Promise<JsonValue>): Promise<JsonValue> {
   }
 }
 
-async function signerOf(realm: Realm, config: RealmConfig, file: string, bytes: Uint8Array): Promise<string | undefined> {
+/**
+ * @returns the thumbprint of the signer, or undefined where the configuration does not ask for one.
+ * @throws ERR_POLICY_UNSIGNED, ERR_POLICY_SIGNATURE, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE, ERR_ENCODING_MALFORMED
+ */
+export async function signerOf(
+  { files, verifySignature }: Pick<Realm, 'files' | 'verifySignature'>,
+  config: RealmConfig,
+  file: string,
+  bytes: Uint8Array,
+): Promise<string | undefined> {
   const { require_signed: required, signers = [] } = config.policy ?? {};
   if (required !== true) return undefined;
   const what = signaturePath(file);
-  if ((await realm.files.stat(what)) === undefined) {
+  if ((await files.stat(what)) === undefined) {
     throw new JoineryError('ERR_POLICY_UNSIGNED', `${what}: expected the signature of the policy, found no file`, {
       hint: `sign the policy: joinery policy sign ${file} --key KEY`,
     });
   }
-  const signatures = await realm.files.read(what, MAX_SIGNATURE_BYTES);
-  return verifyPolicySignature({ bytes, signatures, signers, verifySignature: realm.verifySignature, what });
+  const signatures = await files.read(what, MAX_SIGNATURE_BYTES);
+  return verifyPolicySignature({ bytes, signatures, signers, verifySignature, what });
 }
 
-/** Host of an https URL of the configuration, an IPv6 address without its brackets. */
-export function hostOfUrl(url: string): string {
+/** Hosts of every join URL, IPv6 addresses without their brackets. */
+export function joinHostsOf({ clusters }: RealmConfig): readonly string[] {
+  return clusters.flatMap(({ join_urls = [] }) => join_urls.map((url) => hostOfUrl(url)));
+}
+
+function hostOfUrl(url: string): string {
   const [, address, name] = /^https:\/\/(?:\[([^\]]*)\]|([^:/]*))/.exec(url) as unknown as [string, string | undefined, string];
   return address ?? name;
 }

@@ -93,3 +93,26 @@ test('a directory in its place, an oversized text and a billion laughs are coded
   ].join('\n');
   await expect(parseYaml(laughs, 'f')).rejects.toThrow(coded('ERR_CONFIG_MALFORMED'));
 });
+
+test.each([
+  ['a: !!js/function x', 'Unresolved tag'],
+  ['a: !own {b: 1}', 'Unresolved tag'],
+  ['a: !!binary aGk=', 'a value that JSON cannot hold'],
+  ['a: .inf', 'a value that JSON cannot hold'],
+  ['a: &a {b: *a}', 'more than 64 levels'],
+  ['%YAML 1.1\n---\na: yes', 'a %YAML directive'],
+  ['a: 1\na: 2', 'unique'],
+  ['a: 1\n---\nb: 2', 'multiple documents'],
+  ['['.repeat(100_000), 'call stack'],
+])('YAML that says more than JSON, or something else to another reader, is refused: %s', async (yaml, reason) => {
+  await expect(parseYaml(yaml, 'x')).rejects.toThrow(expect.objectContaining({ code: 'ERR_CONFIG_MALFORMED' }));
+  await expect(parseYaml(yaml, 'x')).rejects.toThrow(reason);
+});
+
+test('aliases that are many are refused before they are opened', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  const ten = (entry: string) => Array.from({ length: 10 }, () => entry).join();
+  const levels = names.map((name, index) => `${name}: &${name} [${ten(index === 0 ? 'x' : `*${names[index - 1]}`)}]`);
+  await expect(parseYaml(levels.join('\n'), 'x')).rejects.toThrow('alias');
+  expect(await parseYaml('a: &a [1]\nb: *a', 'x')).toEqual({ a: [1], b: [1] });
+});
