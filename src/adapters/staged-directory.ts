@@ -1,9 +1,9 @@
 /** A directory that appears whole or not at all: written and synced under another name beside its place, then renamed. */
-import { constants } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
-import type { StageDirectory } from '../core/ports.ts';
+import type { StageDirectory, StagedDirectory, StageTree } from '../core/ports.ts';
 import { fileError } from '../core/file-error.ts';
 
 type StagedFile = Parameters<StageDirectory>[1][number];
@@ -18,6 +18,10 @@ export const stageDirectory: StageDirectory = async (path, files) => {
     await rm(temporary, { recursive: true, force: true });
     throw fileError(error, path);
   }
+  return stagedAt(temporary, target, path);
+};
+
+function stagedAt(temporary: string, target: string, path: string): StagedDirectory {
   return {
     publish: async () => {
       await assertFree(target);
@@ -29,6 +33,40 @@ export const stageDirectory: StageDirectory = async (path, files) => {
       }
     },
     discard: () => rm(temporary, { recursive: true, force: true }),
+  };
+}
+
+export const stageTree: StageTree = async (path) => {
+  const target = resolve(path);
+  await assertFree(target);
+  const temporary = await makeTemporary(target);
+  const made = new Set(['.']);
+  const write = (name: string, bytes: Uint8Array, mode: number): void => {
+    try {
+      const directory = dirname(name);
+      if (!made.has(directory)) {
+        mkdirSync(join(temporary, directory), { mode: 0o700, recursive: true });
+        made.add(directory);
+      }
+      // Synchronous: for a small file a third of the time of the asynchronous way.
+      const descriptor = openSync(`${temporary}/${name}`, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+      try {
+        writeSync(descriptor, bytes);
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      throw fileError(error, join(path, name));
+    }
+  };
+  return {
+    ...stagedAt(temporary, target, path),
+    write,
+    sync: async (name, bytes, mode) => {
+      write(name, bytes, mode);
+      await sync(join(temporary, name));
+      await sync(dirname(join(temporary, name)));
+    },
   };
 };
 

@@ -1,10 +1,12 @@
 import type { Digest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { type CheckRow, failedRow, type Passed, passed, passedRow } from '../core/onboarding/checklist.ts';
-import type { PackageModel } from '../core/onboarding/model.ts';
-import { verifyPackageFiles } from '../core/onboarding/verify.ts';
+import type { Onboarding } from '../core/onboarding/model.ts';
+import { type PackageVerification, verifyPackageFiles } from '../core/onboarding/verify.ts';
+import type { Gunzip } from '../core/onboarding/verify-files.ts';
 import type { VerifySignature } from '../core/key-ports.ts';
 import type { Clock, Files } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
 import { type Purpose, PURPOSES } from '../core/trust/purpose.ts';
 import { readPackage } from './read-package.ts';
 import type { Realm } from './realm.ts';
@@ -30,6 +32,7 @@ export interface VerifyWorld {
   readonly files: Files;
   readonly clock: Clock;
   readonly verifySignature: VerifySignature;
+  readonly gunzip: Gunzip;
 }
 
 /**
@@ -39,13 +42,14 @@ export interface VerifyWorld {
 export async function verifyPackage(world: VerifyWorld, directory: string, options: VerifyPackageOptions): Promise<VerifyPackageResult> {
   const { trustDigest, ignoreModes = false, realm } = options;
   const entries = await readPackage(world.files, directory);
-  const { rows, inspection } = verifyPackageFiles(entries, {
+  const verification = verifyPackageFiles(entries, {
     now: world.clock.now(),
     verifySignature: world.verifySignature,
+    gunzip: world.gunzip,
     knownDigests: trustDigest === undefined ? await digestsOf(realm) : [trustDigest],
     ignoreModes,
   });
-  const all = [...rows, ...(realm && inspection ? await realmRows(realm, inspection.model) : [])];
+  const all = [...verification.rows, ...(realm ? await realmRows(realm, verification) : [])];
   return { ok: all.every((row) => row.result !== 'failed' && row.result !== 'skipped'), rows: all };
 }
 
@@ -53,9 +57,11 @@ async function digestsOf(realm: Realm | undefined): Promise<readonly Digest[]> {
   return realm === undefined ? [] : (await readVersions(realm, 'control-plane-https')).map((version) => version.signed.digest);
 }
 
-async function realmRows(realm: Realm, model: PackageModel): Promise<readonly CheckRow[]> {
-  const rows = [await row('realm-token', () => checkToken(realm, model))];
-  for (const purpose of PURPOSES) rows.push(await row(`realm-trust ${purpose}`, () => checkCurrent(realm, model, purpose)));
+async function realmRows(realm: Realm, { inspection, token }: PackageVerification): Promise<readonly CheckRow[]> {
+  if (inspection === undefined) return [];
+  const { onboarding } = inspection.model;
+  const rows = [await row('realm-token', () => checkToken(realm, onboarding, token))];
+  for (const purpose of PURPOSES) rows.push(await row(`realm-trust ${purpose}`, () => checkCurrent(realm, onboarding, purpose)));
   return rows;
 }
 
@@ -67,14 +73,13 @@ async function row(check: string, work: () => Promise<Passed<true>>): Promise<Ch
   }
 }
 
-async function checkToken(realm: Realm, { onboarding, token }: PackageModel): Promise<Passed<true>> {
+async function checkToken(realm: Realm, { cluster, role, node }: Onboarding, token: Secret | undefined): Promise<Passed<true>> {
   if (token === undefined) return passed('no token');
-  const { cluster, role, node } = onboarding;
   await verifyToken(realm, { token: token.reveal(), cluster, role, ...(node !== undefined && { node }) });
   return passed('signed by this realm, neither used nor revoked');
 }
 
-async function checkCurrent(realm: Realm, { onboarding }: PackageModel, purpose: Purpose): Promise<Passed<true>> {
+async function checkCurrent(realm: Realm, onboarding: Onboarding, purpose: Purpose): Promise<Passed<true>> {
   const { version, manifest_digest: digest } = onboarding.trust[purpose];
   const { value: active } = await findActive(realm, purpose);
   if (active?.digest === digest) return passed(`version ${version} is active`);

@@ -5,19 +5,22 @@ import { certificateReadBack } from '../adapters/certificate-read-back.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { systemFiles } from '../adapters/files.ts';
 import { hmacSigner } from '../adapters/hmac-key.ts';
-import { verifyJws } from '../adapters/jose.ts';
+import { sealJwe, verifyJws } from '../adapters/jose.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { verifySignature } from '../adapters/signatures.ts';
 import { signingKeyOfText } from '../adapters/token-key.ts';
 import type { NewRealm } from '../app/create-realm.ts';
 import { fetchPassphrase } from '../app/keychain-passphrases.ts';
+import type { VerifyWorld } from '../app/verify-package.ts';
 import { parseRealmRecord } from '../app/realm-record.ts';
 import { rewrapRecordKey } from '../app/rewrap-keys.ts';
 import type { Caller, Realm } from '../app/realm.ts';
-import type { PackageWorld } from '../app/render-package.ts';
+import type { PackageWorld } from '../app/package-request.ts';
+import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isCorrelationId, uuidV4 } from '../core/names.ts';
 import type { Custody, Keychain, KeyVault, SecretSharing, SigningKey } from '../core/key-ports.ts';
+import type { Recipient } from '../core/onboarding/seal.ts';
 import type { Progress, Prompter, Store, StoreEngine } from '../core/ports.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import type { Secret } from '../core/secret.ts';
@@ -66,6 +69,8 @@ export interface Context {
   secretSharing(): Promise<SecretSharing>;
   /** What rendering a package needs beyond the realm. */
   packageWorld(): Promise<PackageWorld>;
+  /** What reading and proving a package needs, without any realm. */
+  packageReader(): Promise<VerifyWorld>;
   close(): Promise<void>;
 }
 
@@ -127,6 +132,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     keychain,
     secretSharing: async () => (await import('../adapters/shamir.ts')).secretSharing,
     packageWorld,
+    packageReader: async () => ({ ...world, gunzip: (await import('../adapters/gzip.ts')).gunzip }),
     close: async () => store?.close(),
   };
 }
@@ -169,11 +175,25 @@ async function fromKeychain(store: Store | undefined, custody: Custody): Promise
 }
 
 async function packageWorld(): Promise<PackageWorld> {
-  const [{ stageDirectory }, { readTemplate }] = await Promise.all([
+  const [{ stageDirectory, stageTree }, { readAgentTemplates, readTemplate }, { gzip }] = await Promise.all([
     import('../adapters/staged-directory.ts'),
     import('../adapters/templates.ts'),
+    import('../adapters/gzip.ts'),
   ]);
-  return { stageDirectory, trustCheck: await readTemplate('trust-check.sh') };
+  return {
+    stageDirectory,
+    stageTree,
+    gzip,
+    trustCheck: await readTemplate('trust-check.sh'),
+    agentTemplates: await readAgentTemplates(),
+    parseYaml: async (text, what) => (await import('../adapters/config-file.ts')).parseYaml(text, what),
+    seal: sealTo,
+  };
+}
+
+async function sealTo(plaintext: Uint8Array, recipient: Recipient): Promise<Uint8Array> {
+  if (recipient.kind === 'age') return (await import('../adapters/age.ts')).sealAge(plaintext, recipient.recipient);
+  return utf8(await sealJwe(plaintext, recipient.jwk));
 }
 
 function tokenSigners(passphrases: PassphraseSource): Pick<Context, 'hmacSigner' | 'signingKeyOf'> {

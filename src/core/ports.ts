@@ -147,6 +147,20 @@ export interface Switches {
   point(path: string, target: string): Promise<void>;
 }
 
+/** A directory of very many small files, in the making. */
+export interface StagedTree {
+  /** Writes a new file with its final mode; the one directory above it is made. Not synced: {@link sync} is last. */
+  write(path: string, bytes: Uint8Array, mode: number): void;
+  /** As {@link write}, then on the disk: the digests by which every other file is known to have arrived. */
+  sync(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** As {@link StagedDirectory.publish}. */
+  publish(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** Begins a directory (0700) under a temporary name beside `path`. @throws as {@link StageDirectory} */
+export type StageTree = (path: string) => Promise<StagedTree>;
+
 /** Asks the person at the terminal. Every method throws ERR_USAGE_NO_TERMINAL, with the flags to use instead, without one. */
 export interface Prompter {
   passphrase(question: string, options: { readonly confirm: boolean; readonly instead: string }): Promise<Secret>;

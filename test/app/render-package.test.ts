@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemFiles } from '../../src/adapters/files.ts';
+import { gunzip, gzip } from '../../src/adapters/gzip.ts';
 import { stageDirectory } from '../../src/adapters/staged-directory.ts';
-import { readTemplate } from '../../src/adapters/templates.ts';
 import { activateTrust } from '../../src/app/activate-trust.ts';
 import { applyTrust } from '../../src/app/apply-trust.ts';
 import { inspectPackage } from '../../src/app/inspect-package.ts';
 import { readPackage } from '../../src/app/read-package.ts';
-import { type PackageWorld, renderPackage, type RenderPackageInput } from '../../src/app/render-package.ts';
+import type { PackageWorld } from '../../src/app/package-request.ts';
+import { renderPackage, type RenderPackageInput } from '../../src/app/render-package.ts';
 import { readActive, type VersionRecord } from '../../src/app/trust-records.ts';
 import { verifyPackage, type VerifyPackageOptions } from '../../src/app/verify-package.ts';
 import { canonicalBytes, type JsonObject } from '../../src/core/canonical-json.ts';
@@ -23,8 +24,8 @@ import { PACKAGE_CHECKS, verifyPackageFiles } from '../../src/core/onboarding/ve
 import type { Envelope } from '../../src/core/trust/envelope.ts';
 import type { Seconds } from '../../src/core/time.ts';
 import { testCa } from '../fakes/anchors.ts';
-import { SCRIPT } from '../fakes/package-model.ts';
-import { copyOf, packageRealm, type PackageRealm, publish } from '../fakes/package-realm.ts';
+import { ASSETS } from '../fakes/package-model.ts';
+import { copyOf, packageReader, packageRealm, type PackageRealm, packageWorld, publish } from '../fakes/package-realm.ts';
 
 let directory: string;
 let realm: PackageRealm;
@@ -34,10 +35,12 @@ let count = 0;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'joinery-package-'));
   realm = await packageRealm();
-  world = { stageDirectory, trustCheck: await readTemplate('trust-check.sh') };
+  world = await packageWorld();
 });
 afterAll(() => rm(directory, { recursive: true }));
 
+/** What a package with cloud-config holds. */
+const PATHS = PACKAGE_PATHS.filter((path) => path === 'user-data' || path.startsWith('trust/') || /^(package|SHA)/.test(path));
 const fresh = () => join(directory, `pkg-${count++}`);
 const url = 'https://boot.control.example.internal:9443';
 const inputOf = (changes: Partial<RenderPackageInput> = {}): RenderPackageInput => ({
@@ -49,7 +52,7 @@ const inputOf = (changes: Partial<RenderPackageInput> = {}): RenderPackageInput 
 });
 const render = (changes: Partial<RenderPackageInput> = {}, on = realm) => renderPackage(on, inputOf(changes), world);
 const refused = (code: string) => expect.objectContaining({ code });
-const verify = (path: string, options: VerifyPackageOptions = {}) => verifyPackage(realm, path, options);
+const verify = (path: string, options: VerifyPackageOptions = {}) => verifyPackage(packageReader(realm), path, options);
 const rowOf = (rows: readonly CheckRow[], check: string) => rows.find((row) => row.check === check) as CheckRow;
 const auditEvents = (on: PackageRealm) =>
   on.store.audit.map((record) => JSON.parse(Buffer.from(record.bytes).toString('utf8')) as JsonObject);
@@ -94,13 +97,13 @@ describe('package render', () => {
 
   it('gives the same bytes for the same realm, clock and random', async () => {
     const [first, second] = [await render({}, await copyOf(realm)), await render({}, await copyOf(realm))];
-    for (const path of PACKAGE_PATHS) expect(await readFile(join(first.out, path))).toEqual(await readFile(join(second.out, path)));
+    for (const path of PATHS) expect(await readFile(join(first.out, path))).toEqual(await readFile(join(second.out, path)));
   });
 
   it('takes the join URLs of the cluster, another prefix and another directory', async () => {
     const input = { cluster: 'edge', role: 'worker', out: fresh(), envPrefix: 'GPUAAS', nodeDirectory: '/opt/gpuaas/join' };
     const { out } = await renderPackage(realm, input, world);
-    const { model } = await inspectPackage(systemFiles, out);
+    const { model } = await inspectPackage({ files: systemFiles, gunzip }, out);
     expect(model.onboarding).toMatchObject({ api_url: url, env_prefix: 'GPUAAS', directory: '/opt/gpuaas/join' });
     expect((await verify(out, { realm })).ok).toBe(true);
   });
@@ -118,7 +121,7 @@ describe('package render', () => {
 
   it('notes which platform would refuse the size', async () => {
     const { size, out } = await render();
-    expect(size.tooLargeFor).toEqual(['ec2']);
+    expect(size?.tooLargeFor).toEqual(['ec2']);
     expect(rowOf((await verify(out)).rows, 'size')).toMatchObject({
       result: 'ok',
       detail: expect.stringContaining('over the limit of ec2') as string,
@@ -188,7 +191,7 @@ describe('package verify', () => {
     expect(await failuresOf(out, { trustDigest: '0'.repeat(64) as Digest })).toEqual(['first-trust']);
   });
 
-  it.each(PACKAGE_PATHS)('finds a changed %s', async (path) => {
+  it.each(PATHS)('finds a changed %s', async (path) => {
     const { out } = await render();
     const bytes = await readFile(join(out, path));
     bytes[bytes.length - 5] = (bytes[bytes.length - 5] as number) ^ 1;
@@ -228,13 +231,13 @@ describe('package verify', () => {
     const { out } = await render();
     const later = await copyOf(realm);
     const clock = { now: () => (realm.clock.now() + 1000) as ReturnType<typeof realm.clock.now> };
-    const { rows } = await verifyPackage({ ...later, clock }, out, { realm: { ...later, clock } });
+    const { rows } = await verifyPackage(packageReader({ ...later, clock }), out, { realm: { ...later, clock } });
     expect(rows.filter((row) => row.result === 'failed').map((row) => row.code)).toEqual([
       'ERR_TOKEN_EXPIRED',
       expect.stringMatching(/^ERR_TOKEN_/),
     ]);
     const muchLater = { now: () => (realm.clock.now() + 400 * 86400) as ReturnType<typeof realm.clock.now> };
-    const old = await verifyPackage({ ...later, clock: muchLater }, out, {});
+    const old = await verifyPackage(packageReader({ ...later, clock: muchLater }), out, {});
     expect(rowOf(old.rows, 'trust-expiry')).toMatchObject({ result: 'failed', code: 'ERR_TRUST_EXPIRED' });
   });
 
@@ -243,11 +246,11 @@ describe('package verify', () => {
     const { out } = await render({}, other);
     await publish(other, 'control-plane-https', 'web-root', (await testCa('web-root-2')).pem);
     await activateTrust(other, { purpose: 'control-plane-https', version: 2 });
-    const { rows } = await verifyPackage(other, out, { realm: other });
+    const { rows } = await verifyPackage(packageReader(other), out, { realm: other });
     expect(rowOf(rows, 'first-trust').result).toBe('ok');
     expect(rowOf(rows, 'realm-trust control-plane-https')).toMatchObject({ result: 'failed', code: 'ERR_PACKAGE_TRUST' });
     const stranger = await packageRealm({ withoutTrust: true });
-    const foreign = (await verifyPackage(stranger, out, { realm: stranger })).rows;
+    const foreign = (await verifyPackage(packageReader(stranger), out, { realm: stranger })).rows;
     expect(rowOf(foreign, 'realm-trust node-cert-lifecycle').detail).toContain('none active');
     expect(rowOf(foreign, 'realm-token').result).toBe('failed');
   });
@@ -256,14 +259,16 @@ describe('package verify', () => {
     await expect(verify(join(directory, 'nothing'))).rejects.toEqual(refused('ERR_FILE_NOT_FOUND'));
     const { out } = await render();
     await expect(verify(join(out, 'user-data'))).rejects.toEqual(refused('ERR_PACKAGE_MALFORMED'));
-    expect((await inspectPackage(systemFiles, join(out, 'user-data'))).model.onboarding.cluster).toBe('prod');
-    expect((await inspectPackage(systemFiles, out)).files).toHaveLength(10);
+    expect((await inspectPackage({ files: systemFiles, gunzip }, join(out, 'user-data'))).model.onboarding.cluster).toBe('prod');
+    expect((await inspectPackage({ files: systemFiles, gunzip }, out)).files).toHaveLength(11);
   });
 
   it('lets a bug through', async () => {
     const { out } = await render();
     const broken = { ...realm, store: { ...realm.store, get: () => Promise.reject(new TypeError('bug')) } };
-    await expect(verifyPackage(realm, out, { realm: broken, trustDigest: '0'.repeat(64) as Digest })).rejects.toThrow(TypeError);
+    await expect(verifyPackage(packageReader(realm), out, { realm: broken, trustDigest: '0'.repeat(64) as Digest })).rejects.toThrow(
+      TypeError,
+    );
   });
 
   it('does not mind a file that goes away while it looks', async () => {
@@ -294,14 +299,14 @@ describe('a package that somebody composed with care', () => {
     const sealed = sealPackage([], manifest as never, signature as never);
     for (const file of sealed) if (file.path !== 'SHA256SUMS') entries.set(file.path, { kind: 'file', mode: file.mode, bytes: file.bytes });
     entries.set('user-data', { kind: 'file', mode: 0o600, bytes: utf8(userData) });
-    const sums = PACKAGE_PATHS.filter((path) => path !== 'SHA256SUMS').map(
+    const sums = PATHS.filter((path) => path !== 'SHA256SUMS').map(
       (path) => `${digestOf(entries.get(path)?.bytes as Uint8Array)}  ${path}\n`,
     );
     entries.set('SHA256SUMS', { kind: 'file', mode: 0o644, bytes: utf8(sums.join('')) });
     return failed(entries);
   }
   const failed = (entries: Awaited<ReturnType<typeof readPackage>>) => {
-    const options = { now: realm.clock.now(), verifySignature: realm.verifySignature, knownDigests: [], ignoreModes: false };
+    const options = { now: realm.clock.now(), verifySignature: realm.verifySignature, knownDigests: [], ignoreModes: false, gunzip };
     return verifyPackageFiles(entries, options).rows.filter((row) => row.result === 'failed');
   };
   const withoutMember = (object: JsonObject, name: string) =>
@@ -347,9 +352,9 @@ describe('a package that somebody composed with care', () => {
     const swap = (userData: string) => {
       const body = JSON.parse(userData.slice(14)) as { write_files: { path: string; content: string }[] };
       (body.write_files.find((file) => file.path.endsWith('control-plane-https.pem')) as { content: string }).content = toBase64(utf8(pem));
-      return `#cloud-config\n${JSON.stringify(body)}\n`;
+      return `#cloud-config\n${JSON.stringify(body, null, 1)}\n`;
     };
-    expect(names(await forged(({ userData }) => ({ userData: swap(userData) })))).toEqual(['contents', 'fingerprints', 'trust-manifests']);
+    expect(names(await forged(({ userData }) => ({ userData: swap(userData) })))).toEqual(['contents', 'fingerprints']);
   });
 
   it('is refused when a copy beside user-data differs from what the node gets', async () => {
@@ -359,7 +364,7 @@ describe('a package that somebody composed with care', () => {
     const manifest = JSON.parse(await readFile(join(out, 'package.json'), 'utf8')) as { files: { path: string; sha256: string }[] };
     (manifest.files.find((file) => file.path === 'trust/node-cert-lifecycle.pem') as { sha256: string }).sha256 = digestOf(pem);
     await writeFile(join(out, 'package.json'), jsonFile(manifest as unknown as JsonObject));
-    expect(rowOf((await verify(out)).rows, 'contents').detail).toContain('the copy of what user-data writes');
+    expect(rowOf((await verify(out)).rows, 'contents').detail).toContain('the copy of what the node gets');
   });
 
   it('is refused with sums of other files, or sums that are none', async () => {
@@ -392,7 +397,7 @@ describe('a package that somebody composed with care', () => {
 
   it('has its private key found when nothing else of it can be read', async () => {
     const rows = await forged(() => ({ userData: '#cloud-config\n-----BEGIN PRIVATE KEY-----\n' }));
-    expect(names(rows)).toEqual(['private-key', 'user-data']);
+    expect(names(rows)).toEqual(['private-key', 'payload']);
   });
 
   it('is refused when the manifests are swapped, re-pinned or re-dated', async () => {
@@ -405,7 +410,7 @@ describe('a package that somebody composed with care', () => {
       const onboarding = (text: string) => {
         const document = JSON.parse(text) as { trust: Record<string, Record<string, unknown>> };
         (document.trust['node-cert-lifecycle'] as Record<string, unknown>)[member] = value;
-        return Buffer.from(canonicalBytes(document as unknown as JsonObject)).toString('utf8');
+        return `${Buffer.from(canonicalBytes(document as unknown as JsonObject)).toString('utf8')}\n`;
       };
       const member2 = { manifest_digest: 'digest', version: 'held' }[member] as string;
       edit('/onboarding.json', onboarding);
@@ -414,12 +419,12 @@ describe('a package that somebody composed with care', () => {
         const purpose = state.purposes['node-cert-lifecycle'] as Record<string, unknown>;
         purpose[member2] = value;
         if (member === 'version') purpose['floor'] = value;
-        return JSON.stringify(state);
+        return `${Buffer.from(canonicalBytes(state as unknown as JsonObject)).toString('utf8')}\n`;
       });
       edit('/joinery.env', (text) =>
         member === 'manifest_digest' ? text.replace(/(NODE_CERT_TRUST_MANIFEST_DIGEST)='\w+'/, `$1='${String(value)}'`) : text,
       );
-      return `#cloud-config\n${JSON.stringify(body)}\n`;
+      return `#cloud-config\n${JSON.stringify(body, null, 1)}\n`;
     };
     for (const [member, value] of [
       ['manifest_digest', '0'.repeat(64)],
@@ -446,7 +451,7 @@ describe('shared anchors', () => {
       await activateTrust(shared, { purpose, version: 1 });
     }
     const { out } = await render({}, shared);
-    expect(rowOf((await verifyPackage(shared, out, { realm: shared })).rows, 'trust-separate')).toMatchObject({
+    expect(rowOf((await verifyPackage(packageReader(shared), out, { realm: shared })).rows, 'trust-separate')).toMatchObject({
       result: 'warning',
       detail: 'shared on purpose: one lab root',
     });
@@ -458,7 +463,7 @@ describe('a node that was made from a package', () => {
     const origin = await copyOf(realm);
     const nodeDirectory = join(directory, 'node');
     const { out } = await render({ nodeDirectory }, origin);
-    for (const file of (await inspectPackage(systemFiles, out)).files) {
+    for (const file of (await inspectPackage({ files: systemFiles, gunzip }, out)).files) {
       await mkdir(dirname(file.path), { recursive: true });
       await writeFile(file.path, file.bytes, { mode: file.mode });
     }
@@ -479,9 +484,12 @@ describe('a package without a token', () => {
     const { assemblePackage } = await import('../../src/core/onboarding/assemble.ts');
     const { signEnvelope } = await import('../../src/core/trust/envelope.ts');
     const { out } = await render();
-    const { model } = await inspectPackage(systemFiles, out);
+    const { model } = await inspectPackage({ files: systemFiles, gunzip }, out);
     const { token: _, ...withoutToken } = model;
-    const { files, manifest } = assemblePackage(withoutToken, SCRIPT, undefined);
+    const onboarding = { ...model.onboarding, token_delivery: 'none' as const };
+    const trust = model.trust as NonNullable<typeof model.trust>;
+    const input = { model: { ...withoutToken, onboarding }, format: 'cloud-config', trust, assets: ASSETS, gzip } as const;
+    const { files, manifest } = assemblePackage(input);
     const path = fresh();
     const key = [...realm.vault.keys].find(([file]) => file.includes('trust-control-plane-https-working'))?.[1] as never;
     const staged = await stageDirectory(path, sealPackage(files, manifest, await signEnvelope(manifest, 'package+jws', [key])));

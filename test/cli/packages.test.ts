@@ -4,11 +4,11 @@ import { styleFor } from '../../src/cli/render/text.ts';
 import { packageModel, tokenWith } from '../fakes/package-model.ts';
 
 it('says what a token grants, also one that no package should hold, and that there is none', async () => {
-  const text = async (token: string | null) => inspectionText({ model: await packageModel({ token }), files: [] });
+  const text = async (token: string | null) => inspectionText({ format: 'cloud-config', model: await packageModel({ token }), files: [] });
   expect(await text(await tokenWith())).toContain('one use, until 2026-11-22T10:15:00Z (not verified)');
   expect(await text(await tokenWith({ max_uses: 5 }))).toContain('5 uses');
-  expect(await text(null)).toMatch(/^token +none$/m);
-  expect(inspectionData({ model: await packageModel({ token: null }), files: [] })['token']).toBeNull();
+  expect(await text(null)).toMatch(/^token +none \(none\)$/m);
+  expect(inspectionData({ format: 'cloud-config', model: await packageModel({ token: null }), files: [] })['token']).toBeNull();
 });
 
 it('colours the results on a terminal only, and prints nothing that could steer it', () => {

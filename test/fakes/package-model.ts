@@ -2,13 +2,16 @@ import type { JsonObject } from '../../src/core/canonical-json.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 import { defaultBundlePath } from '../../src/core/onboarding/layout.ts';
-import { type PackageModel, parseOnboarding } from '../../src/core/onboarding/model.ts';
+import type { NodeAssets } from '../../src/core/onboarding/files.ts';
+import { type PackageModel, parseOnboarding, type TrustParts } from '../../src/core/onboarding/model.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { parseClaims } from '../../src/core/token/claims.ts';
 import { signClaims } from '../../src/core/token/jwt.ts';
 
 /** A script as good as any: rendering does not look into it. */
 export const SCRIPT = utf8('#!/bin/sh\nexit 0\n');
+
+export const ASSETS: NodeAssets = { trustCheck: SCRIPT, agent: new Map() };
 
 /** 2026-11-22T10:00:00Z */
 export const NOW = 1795341600;
@@ -59,17 +62,19 @@ const signed = {
   activation: { payload: 'e30', signatures: [{ protected: 'e30', signature: 'AQ' }] },
 };
 
+export const TRUST_PARTS: TrustParts = {
+  'control-plane-https': { bundlePem: 'bundle of control-plane-https\n', signed },
+  'node-cert-lifecycle': { bundlePem: 'bundle of node-cert-lifecycle\n', signed },
+};
+
 /** A model of the right form; its manifests prove nothing. */
 export async function packageModel(
   changes: { onboarding?: JsonObject; token?: string | null; seedPeers?: JsonObject } = {},
 ): Promise<PackageModel> {
   const token = changes.token === undefined ? await tokenWith() : changes.token;
   return {
-    onboarding: onboardingWith(changes.onboarding),
-    trust: {
-      'control-plane-https': { bundlePem: 'bundle of control-plane-https\n', signed },
-      'node-cert-lifecycle': { bundlePem: 'bundle of node-cert-lifecycle\n', signed },
-    },
+    onboarding: onboardingWith({ ...changes.onboarding, ...(token === null && { token_delivery: 'none' }) }),
+    trust: TRUST_PARTS,
     seedPeers: { schema: 'joinery/seed-peers/1', cluster: 'prod', version: 1, peers: [], ...(changes.seedPeers as object | undefined) },
     ...(token !== null && { token: new Secret(token) }),
   };

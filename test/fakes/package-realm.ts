@@ -1,9 +1,17 @@
+import { sealAge } from '../../src/adapters/age.ts';
+import { parseYaml } from '../../src/adapters/config-file.ts';
 import { systemFiles } from '../../src/adapters/files.ts';
-import { verifyJws } from '../../src/adapters/jose.ts';
+import { gunzip, gzip } from '../../src/adapters/gzip.ts';
+import { sealJwe, verifyJws } from '../../src/adapters/jose.ts';
 import { verifySignature } from '../../src/adapters/signatures.ts';
+import { stageDirectory, stageTree } from '../../src/adapters/staged-directory.ts';
+import { readAgentTemplates, readTemplate } from '../../src/adapters/templates.ts';
 import { activateTrust } from '../../src/app/activate-trust.ts';
+import type { PackageWorld } from '../../src/app/package-request.ts';
 import { publishTrust } from '../../src/app/publish-trust.ts';
 import { commit, type Realm } from '../../src/app/realm.ts';
+import type { VerifyWorld } from '../../src/app/verify-package.ts';
+import { utf8 } from '../../src/core/encoding.ts';
 import { firstTokenKey } from '../../src/app/token-keys.ts';
 import { prepareTrustSigners } from '../../src/app/trust-signers.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
@@ -95,4 +103,23 @@ export async function copyOf(realm: PackageRealm): Promise<PackageRealm> {
   const writes = (await realm.store.list('')).map(({ key, value }) => ({ key, value }));
   await commit(store, { checks: [], writes, audit: [] });
   return { ...realm, store, random: fakeRandom('copy') };
+}
+
+/** What rendering needs beyond the realm, as the program has it. */
+export async function packageWorld(): Promise<PackageWorld> {
+  return {
+    stageDirectory,
+    stageTree,
+    trustCheck: await readTemplate('trust-check.sh'),
+    agentTemplates: await readAgentTemplates(),
+    gzip,
+    parseYaml,
+    seal: async (plaintext, recipient) =>
+      recipient.kind === 'age' ? sealAge(plaintext, recipient.recipient) : utf8(await sealJwe(plaintext, recipient.jwk)),
+  };
+}
+
+/** The world that packages are read in. */
+export function packageReader(realm: Realm): VerifyWorld {
+  return { ...realm, gunzip };
 }

@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stageDirectory } from '../../src/adapters/staged-directory.ts';
-import { readTemplate } from '../../src/adapters/templates.ts';
 import { renderPackage, type RenderPackageResult } from '../../src/app/render-package.ts';
 import { fromBase64, toBase64, utf8 } from '../../src/core/encoding.ts';
-import { packageRealm } from '../fakes/package-realm.ts';
+import { packageRealm, packageWorld } from '../fakes/package-realm.ts';
 
 const script = fileURLToPath(new URL('../../templates/trust-check.sh', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'joinery-cloud-init-'));
@@ -75,7 +73,7 @@ beforeAll(async () => {
   packageOf('mmdebstrap', 'mmdebstrap');
   packageOf('shellcheck', 'shellcheck');
   packageOf('busybox', 'busybox');
-  const world = { stageDirectory, trustCheck: await readTemplate('trust-check.sh') };
+  const world = await packageWorld();
   const joinUrls = ['https://boot.control.example.internal:9443', 'https://control.example.internal/$(id)&x;y'];
   rendered = await renderPackage(await packageRealm(), { cluster: 'prod', role: 'worker', joinUrls, out: join(work, 'pkg') }, world);
   const made = run('mmdebstrap', ['--quiet', '--variant=minbase', '--include=cloud-init,openssl', 'bookworm', root]);
@@ -100,7 +98,7 @@ describe('the rendered package and the tools of others', () => {
   it('boots: every file has its bytes, owner and mode, and the node finds its trust whole', () => {
     const { status, errors, log } = boot(readFileSync(userDataFile(), 'utf8'));
     expect({ status, errors }).toEqual({ status: 0, errors: [] });
-    expect(rendered.manifest.node_files).toHaveLength(10);
+    expect(rendered.manifest.node_files).toHaveLength(11);
     for (const file of rendered.manifest.node_files) {
       const { uid, gid, mode } = lstatSync(join(root, file.path));
       const found = {

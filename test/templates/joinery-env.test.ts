@@ -11,7 +11,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 it('means the same to a POSIX shell, whatever characters a URL may hold', () => {
   const url = 'https://boot.control.example.internal:9443/~a!$HOME$(id)&b;c*(d)=,@%20-_.';
-  const values = environmentOf(onboardingWith({ api_url: url, join_urls: [url, url] }), true);
+  const values = environmentOf(onboardingWith({ api_url: url, join_urls: [url, url] }));
   const file = join(directory, 'joinery.env');
   writeFileSync(file, renderEnvFile(values));
   const print = [...values.keys()].map((key) => `printf '%s\\n' "$${key}"`).join('; ');

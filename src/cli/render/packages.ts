@@ -1,35 +1,62 @@
 /** How the results of package commands look, as data and as text. */
 import type { RenderPackageResult } from '../../app/render-package.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
-import { digestOf } from '../../core/digest.ts';
+import { type Digest, digestOf } from '../../core/digest.ts';
 import type { CheckRow } from '../../core/onboarding/checklist.ts';
-import { bootCommands, octal, runCommands } from '../../core/onboarding/cloud-config.ts';
+import { setupCommands } from '../../core/onboarding/files.ts';
+import { octal } from '../../core/onboarding/formats/artifact.ts';
 import type { Inspection } from '../../core/onboarding/inspect.ts';
-import { describeSize } from '../../core/onboarding/limits.ts';
-import { grantOfPackage } from '../../core/onboarding/token.ts';
+import { describeSize, type UserDataSize } from '../../core/onboarding/limits.ts';
+import type { PackageManifest } from '../../core/onboarding/manifest.ts';
+import { grantOfToken, usesText } from '../../core/onboarding/token.ts';
 import { formatInstant, type Instant } from '../../core/time.ts';
 import type { Grant } from '../../core/token/grant.ts';
 import { PURPOSES } from '../../core/trust/purpose.ts';
 import { fields, type Style, table } from './text.ts';
 
-export function renderedData({ out, manifest, trustDigest, size }: RenderPackageResult): JsonObject {
-  const { raw, base64, tooLargeFor: too_large_for } = size;
-  return { out, trust_digest: trustDigest, size: { raw, base64, too_large_for }, manifest: { ...manifest } as JsonObject };
+export function renderedData({ out, manifest, trustDigest, size, sealed, tokenCopies }: RenderPackageResult): JsonObject {
+  return {
+    out,
+    trust_digest: trustDigest,
+    ...(size !== undefined && { size: sizeData(size) }),
+    ...(sealed !== undefined && { sealed }),
+    token_copies: [...tokenCopies],
+    manifest: { ...manifest } as JsonObject,
+  };
 }
 
-export function renderedText({ out, manifest, trustDigest, size }: RenderPackageResult): string {
-  const { cluster, role, node, token, trust } = manifest;
+export function sizeData({ raw, base64, gzip, tooLargeFor: too_large_for, fitsCompressed: fits_compressed }: UserDataSize): JsonObject {
+  return { raw, base64, ...(gzip !== undefined && { gzip }), too_large_for, fits_compressed };
+}
+
+export function renderedText({ out, manifest, trustDigest, size, sealed, tokenCopies }: RenderPackageResult): string {
+  const { format, cluster, role, node, token, trust, files } = manifest;
   const facts = fields({
-    package: out,
+    package: sealed === undefined ? out : `${out}/${sealed}`,
+    format: `${format}: ${(files[0] as { path: string }).path}`,
     cluster,
     role,
     node: node ?? 'any (the token is bound to none)',
-    token: token && `${token.id}, one use, until ${token.expires_at}`,
+    token: token && `${token.id}, ${usesText({ maxUses: token.max_uses })}, until ${token.expires_at}`,
     'trust versions': PURPOSES.map((purpose) => `${purpose} ${trust[purpose].version}`).join(', '),
     'trust digest': trustDigest,
-    'user-data': describeSize(size),
+    'user-data': size && describeSize(size),
+    'token copies': tokenCopies.length === 0 ? undefined : tokenCopies.join('; '),
   });
-  return `${facts}\n\nNext: joinery package verify ${out} --trust-digest ${trustDigest}`;
+  return `${facts}\n\n${nextText(out, manifest, trustDigest, sealed)}`;
+}
+
+/** What the operator does now, and what with a token that is not in the document. */
+function nextText(out: string, { token, node_files }: PackageManifest, trustDigest: Digest, sealed: string | undefined): string {
+  if (sealed !== undefined) return `Next, at the recipient: joinery package unseal ${out}/${sealed} --key KEY --out DIR`;
+  const verify = `Next: joinery package verify ${out} --trust-digest ${trustDigest}`;
+  const last = node_files.find(({ path }) => path.endsWith('/onboarding.json'))?.path ?? '';
+  const tokenFile = last.replace(/onboarding\.json$/, 'secrets/join-token');
+  if (token?.delivery === 'file-later')
+    return `${verify}\nThen bring ${out}/join-token to ${tokenFile} on the node (0600), and remove it here.`;
+  if (token?.delivery === 'systemd-credential')
+    return `${verify}\nThen give the machine ${out}/join-token as the credential joinery.token (SMBIOS: io.systemd.credential:joinery.token=...), and remove it here.`;
+  return verify;
 }
 
 export function checksData(directory: string, ok: boolean, rows: readonly CheckRow[]): JsonObject {
@@ -53,14 +80,16 @@ export function checksText(ok: boolean, rows: readonly CheckRow[], paint: Style)
   return [lines[0], ...coloured, '', verdict].join('\n');
 }
 
-export function inspectionData({ model, files }: Inspection): JsonObject {
-  const grant = grantOfPackage(model);
+export function inspectionData({ format, model, files }: Inspection): JsonObject {
+  const grant = model.token && grantOfToken(model.token);
   return {
+    format,
     onboarding: { ...model.onboarding } as JsonObject,
     seed_peers: { ...model.seedPeers } as JsonObject,
     token: grant === undefined ? null : inspectedGrant(grant),
     files: files.map(({ path, owner, mode, bytes }) => ({ path, owner, mode: octal(mode), bytes: bytes.length, sha256: digestOf(bytes) })),
-    commands: [...bootCommands(model.onboarding), ...runCommands(model.onboarding)],
+    parts: (model.parts ?? []).map(({ name, type, bytes }) => ({ name, type, bytes: bytes.length, sha256: digestOf(bytes) })),
+    commands: setupCommands(model.onboarding).map((words) => [...words]),
   };
 }
 
@@ -78,15 +107,16 @@ function inspectedGrant(grant: Grant): JsonObject {
   };
 }
 
-/** A `jwt` token always ends and always counts its uses. */
+/** A `jwt` token always ends. */
 function describeGrant({ id, maxUses, expiresAt }: Grant): string {
-  return `${id}, ${maxUses === 1 ? 'one use' : `${maxUses} uses`}, until ${formatInstant(expiresAt as Instant)} (not verified)`;
+  return `${id}, ${usesText({ maxUses })}, until ${formatInstant(expiresAt as Instant)} (not verified)`;
 }
 
-export function inspectionText({ model, files }: Inspection): string {
-  const { onboarding } = model;
-  const grant = grantOfPackage(model);
+export function inspectionText({ format, model, files }: Inspection): string {
+  const { onboarding, parts = [] } = model;
+  const grant = model.token && grantOfToken(model.token);
   const facts = fields({
+    format,
     environment: `${onboarding.environment.name} (${onboarding.environment.domain})`,
     cluster: onboarding.cluster,
     role: onboarding.role,
@@ -94,18 +124,23 @@ export function inspectionText({ model, files }: Inspection): string {
     'join URLs': onboarding.join_urls.join(' '),
     'seed peers': model.seedPeers.peers.length,
     made: onboarding.created_at,
-    token: grant === undefined ? 'none' : describeGrant(grant),
+    token: grant === undefined ? `none (${onboarding.token_delivery})` : describeGrant(grant),
+    'trust from': onboarding.trust_url,
+    agent: onboarding.agent ?? 'none',
   });
   const trust = PURPOSES.map((purpose) => {
     const { version, sha256_fingerprint, manifest_digest } = onboarding.trust[purpose];
     return [purpose, String(version), sha256_fingerprint.slice(0, 16), manifest_digest.slice(0, 16)];
   });
   const list = files.map((file) => [octal(file.mode), file.owner, String(file.bytes.length), file.path]);
-  const commands = [...bootCommands(onboarding), ...runCommands(onboarding)].map((words) => `  ${words.join(' ')}`);
+  const commands = setupCommands(onboarding).map((words) => `  ${words.join(' ')}`);
   return [
     facts,
     table(['TRUST', 'VERSION', 'PEM SHA-256', 'MANIFEST'], trust),
     table(['MODE', 'OWNER', 'BYTES', 'FILE'], list),
-    ['Commands that run as root:', ...commands].join('\n'),
+    ['Commands that run as root, once:', ...commands].join('\n'),
+    ...(parts.length === 0
+      ? []
+      : [['Parts before it:', ...parts.map(({ name, type, bytes }) => `  ${name} (${type}, ${bytes.length} bytes)`)].join('\n')]),
   ].join('\n\n');
 }

@@ -12,7 +12,7 @@ export default class PackageInspect extends BaseCommand<typeof PackageInspect> {
   static override args = { path: positional({ description: 'a package directory or a user-data file', required: true }) };
 
   protected async execute(): Promise<Outcome> {
-    const inspection = await inspectPackage(this.context.world.files, this.args.path);
+    const inspection = await inspectPackage(await this.context.packageReader(), this.args.path);
     return { data: inspectionData(inspection), text: inspectionText(inspection) };
   }
 }

@@ -29,7 +29,7 @@ export default class PackageVerify extends BaseCommand<typeof PackageVerify> {
     const { flags, args, context } = this;
     const digest = flags['trust-digest'];
     const realm = await this.#realm();
-    const { ok, rows } = await verifyPackage(context.world, args.directory, {
+    const { ok, rows } = await verifyPackage(await context.packageReader(), args.directory, {
       ignoreModes: flags['ignore-modes'],
       ...(digest !== undefined && { trustDigest: parseDigest(digest, '--trust-digest') }),
       ...(realm !== undefined && { realm }),

@@ -9,12 +9,7 @@
 import { JoineryError } from '../errors.ts';
 import { utf8 } from '../encoding.ts';
 import type { Onboarding } from './model.ts';
-
-/** `script`: POSIX sh, openssl and curl; `binary`: the joinery executable; `none`: something else on the node joins. */
-export const AGENT_KINDS = ['script', 'binary'] as const;
-export type AgentKind = (typeof AGENT_KINDS)[number];
-
-export const DEFAULT_SERVICE = 'joinery-join';
+import { type AgentKind, DEFAULT_SERVICE } from './values.ts';
 
 export interface AgentTemplate {
   /** Name of a file in `templates/`. */
@@ -26,10 +21,21 @@ export interface AgentTemplate {
   readonly agents: readonly AgentKind[];
 }
 
-export const AGENT_TEMPLATES: readonly AgentTemplate[] = [];
+const ANY_AGENT: readonly AgentKind[] = ['script', 'binary'];
+
+/** With the binary, the script still tells the consumers of a new identity: `join-agent reload`. */
+export const AGENT_TEMPLATES: readonly AgentTemplate[] = [
+  { template: 'join-agent.sh', path: '@NODE_DIR@/bin/join-agent', mode: 0o755, agents: ANY_AGENT },
+  { template: 'service/enable-agent.sh', path: '@NODE_DIR@/bin/enable-agent', mode: 0o755, agents: ANY_AGENT },
+  { template: 'service/join.service', path: '@NODE_DIR@/service/@SERVICE@.service', mode: 0o644, agents: ANY_AGENT },
+  { template: 'service/renew.service', path: '@NODE_DIR@/service/@SERVICE@-renew.service', mode: 0o644, agents: ANY_AGENT },
+  { template: 'service/renew.timer', path: '@NODE_DIR@/service/@SERVICE@-renew.timer', mode: 0o644, agents: ANY_AGENT },
+  { template: 'service/join.initd', path: '@NODE_DIR@/service/@SERVICE@.initd', mode: 0o755, agents: ANY_AGENT },
+  { template: 'service/renew-hourly.sh', path: '@NODE_DIR@/service/renew-hourly', mode: 0o755, agents: ANY_AGENT },
+];
 
 /** What is run once as root after all files are written and the trust is checked; words with placeholders, no shell between them. */
-const AGENT_COMMANDS: readonly (readonly string[])[] = [];
+const AGENT_COMMANDS: readonly (readonly string[])[] = [['sh', '@NODE_DIR@/bin/enable-agent']];
 
 /** Where the joinery executable of `--agent binary` lies. */
 export const BINARY_PATH = '@NODE_DIR@/bin/joinery';

@@ -1,6 +1,8 @@
 /** The node directory (FORMATS 3): one layout for the package, the agent on the node and `trust apply`. */
 import type { Purpose } from '../trust/purpose.ts';
+import { agentFileModes } from './agent-files.ts';
 import type { Onboarding } from './model.ts';
+import { DEFAULT_SERVICE } from './values.ts';
 
 export const ONBOARDING_FILE = 'onboarding.json';
 
@@ -12,6 +14,8 @@ export interface NodeLayout {
   readonly bundles: Readonly<Record<Purpose, string>>;
   readonly manifests: Readonly<Record<Purpose, string>>;
   readonly trustCheck: string;
+  /** Runs once, last: everything that has to happen on the node. */
+  readonly setup: string;
   readonly secrets: string;
   readonly token: string;
 }
@@ -37,14 +41,40 @@ export function nodeLayout({ directory, trust }: Pick<Onboarding, 'directory' | 
       'node-cert-lifecycle': `${directory}/trust/node-cert-lifecycle.manifest.json`,
     },
     trustCheck: `${directory}/bin/trust-check`,
+    setup: `${directory}/bin/setup`,
     secrets: `${directory}/secrets`,
     token: `${directory}/secrets/join-token`,
   };
 }
 
-/** Every file of the layout with its permission bits; the token alone is for root's eyes only. */
-export function nodeFileModes(layout: NodeLayout): readonly (readonly [path: string, mode: number])[] {
-  const { onboarding, environment, seedPeers, trustState, bundles, manifests, trustCheck, token } = layout;
-  const readable = [onboarding, environment, seedPeers, trustState, ...Object.values(bundles), ...Object.values(manifests)];
-  return [...readable.map((path) => [path, 0o644] as const), [trustCheck, 0o755], [token, 0o600]];
+const SYSTEM_STORE = '/usr/local/share/ca-certificates';
+
+/** One file for each anchor, because update-ca-certificates(8) takes no file with several. */
+export function systemAnchorPaths({ service = DEFAULT_SERVICE }: Pick<Onboarding, 'service'>, anchors: number): readonly string[] {
+  return Array.from({ length: anchors }, (_, index) => `${SYSTEM_STORE}/${service}-control-plane-https-${index + 1}.crt`);
+}
+
+/** Every file of this package with its permission bits. @param anchors how many of them go into the system trust store. */
+export function nodeFileModes(onboarding: Onboarding, anchors = 0): ReadonlyMap<string, number> {
+  const layout = nodeLayout(onboarding);
+  const { bundles, manifests } = layout;
+  const readable = Number.parseInt(onboarding.file_mode ?? '0644', 8);
+  const documents = [layout.onboarding, layout.environment, layout.seedPeers, layout.trustState];
+  const trust = onboarding.trust_url === undefined ? [...Object.values(bundles), ...Object.values(manifests)] : [];
+  return new Map([
+    ...[...documents, ...trust].map((path) => [path, readable] as const),
+    [layout.trustCheck, 0o755] as const,
+    [layout.setup, 0o755] as const,
+    ...agentFileModes(onboarding),
+    // Programs of every user read these.
+    ...systemAnchorPaths(onboarding, anchors).map((path) => [path, 0o644] as const),
+    ...(onboarding.token_delivery === undefined ? [[layout.token, 0o600] as const] : []),
+  ]);
+}
+
+/** Every path that the node directory may ever hold: none of them may lie where another is. */
+export function reservedPaths(onboarding: Onboarding): readonly string[] {
+  const { secrets: _, bundles, manifests, ...single } = nodeLayout(onboarding);
+  const agent = agentFileModes(onboarding).map(([path]) => path);
+  return [...Object.values(single), ...Object.values(bundles), ...Object.values(manifests), ...agent];
 }

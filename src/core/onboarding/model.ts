@@ -9,8 +9,7 @@ import type { Secret } from '../secret.ts';
 import type { TrustVersion } from '../trust/chain.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import type { Purpose } from '../trust/purpose.ts';
-import { AGENT_KINDS } from './agent-files.ts';
-import { envPrefix, fileOwner, isLabelName, nodePath, nodeUrl, peerAddress, serviceName } from './values.ts';
+import { AGENT_KINDS, envPrefix, fileOwner, isLabelName, nodePath, nodeUrl, peerAddress, serviceName } from './values.ts';
 
 /** Where the node directory lies unless told otherwise: state that changes and survives a reboot (FHS 3.0, section 5.8). */
 export const DEFAULT_NODE_DIRECTORY = '/var/lib/joinery';
@@ -60,7 +59,7 @@ const labels = refine(record(string({ maxLength: 65536 }), { maxMembers: 64 }), 
   return wrong === undefined ? { value } : { issue: 'expected label names of A-Z a-z 0-9 . _ / - (at most 63), found another' };
 });
 
-const seedPeers = object({
+export const seedPeers = object({
   schema: oneOf(['joinery/seed-peers/1']),
   cluster: name(),
   version: integer(1),
@@ -77,12 +76,26 @@ export interface TrustPart {
   readonly signed: TrustVersion;
 }
 
+export type TrustParts = Readonly<Record<Purpose, TrustPart>>;
+
+/** Cloud-config or a script of the operator's own, before ours in a multipart document. */
+export interface UserPart {
+  /** A file name of letters, digits and `. _ -`. */
+  readonly name: string;
+  readonly type: 'text/cloud-config' | 'text/x-shellscript';
+  readonly bytes: Uint8Array;
+}
+
+/** What reaches the node. */
 export interface PackageModel {
   readonly onboarding: Onboarding;
-  readonly trust: Readonly<Record<Purpose, TrustPart>>;
+  /** None where the node fetches it (`trust_url`). */
+  readonly trust?: TrustParts;
   readonly seedPeers: SeedPeers;
-  /** The join token as the node will send it; none where it is delivered by another way. */
+  /** The join token as the node will send it; none where it is delivered by another way (`token_delivery`). */
   readonly token?: Secret;
+  /** Of the format multipart only. */
+  readonly parts?: readonly UserPart[];
 }
 
 /** @throws ERR_PACKAGE_MALFORMED with every wrong path. */

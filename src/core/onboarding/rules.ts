@@ -4,8 +4,8 @@ import { utf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { Grant } from '../token/grant.ts';
 import { PURPOSES } from '../trust/purpose.ts';
-import { nodeFileModes, nodeLayout } from './layout.ts';
-import type { Onboarding, PackageModel } from './model.ts';
+import { nodeLayout, reservedPaths } from './layout.ts';
+import type { Onboarding, TrustParts } from './model.ts';
 import { hostOfUrl } from './values.ts';
 
 /** Longest life in seconds of a token that lies in user-data, where copies of it survive (24 h). */
@@ -24,8 +24,8 @@ export function placeOfUrl(url: string, domain: string): UrlPlace {
 }
 
 /** Every URL of the package, once. */
-function urlsOf(onboarding: Pick<Onboarding, 'api_url' | 'join_urls'>): readonly string[] {
-  return [...new Set([onboarding.api_url, ...onboarding.join_urls])];
+function urlsOf({ api_url: api, join_urls: join, trust_url: trust }: Onboarding): readonly string[] {
+  return [...new Set([api, ...join, ...(trust === undefined ? [] : [trust])])];
 }
 
 export function urlsAt(onboarding: Onboarding, place: UrlPlace): readonly string[] {
@@ -47,40 +47,55 @@ export function assertUrls(onboarding: Onboarding, allowed: readonly string[]): 
   });
 }
 
-/** Used once, by one node, soon: copies of user-data outlive the file on the node. @throws ERR_PACKAGE_TOKEN */
-export function assertToken(grant: Pick<Grant, 'maxUses' | 'issuedAt' | 'expiresAt'>): void {
-  const { maxUses, issuedAt, expiresAt } = grant;
-  if (maxUses !== 1) throw tokenError('a token with one use', maxUses === null ? 'one without a limit' : `one with ${maxUses} uses`);
-  if (expiresAt === null) throw tokenError('a token that expires', 'one that does not');
-  const lifetime = expiresAt - issuedAt;
-  if (lifetime > MAX_PACKAGE_TOKEN_LIFETIME) throw tokenError('a token of at most 24 h', `one of ${lifetime} seconds`);
+/** Why a token may be more than one node's for an hour; the reasons stand in the package. */
+export interface TokenAllowance {
+  readonly multi_use?: string;
+  readonly long_lived?: string;
 }
 
-function tokenError(expected: string, found: string): JoineryError {
+/** Used once, by one node, soon: copies of user-data outlive the file on the node. @throws ERR_PACKAGE_TOKEN */
+export function assertToken(grant: Pick<Grant, 'maxUses' | 'issuedAt' | 'expiresAt'>, allowed: TokenAllowance = {}): void {
+  const { maxUses, issuedAt, expiresAt } = grant;
+  if (maxUses !== 1 && allowed.multi_use === undefined)
+    throw tokenError('a token with one use', maxUses === null ? 'one without a limit' : `one with ${maxUses} uses`, '--allow-multi-use');
+  // An end, every package token has: the manifest says when it is over.
+  if (expiresAt === null) throw tokenError('a token that expires', 'one that does not', '--ttl');
+  const lifetime = expiresAt - issuedAt;
+  if (lifetime > MAX_PACKAGE_TOKEN_LIFETIME && allowed.long_lived === undefined)
+    throw tokenError('a token of at most 24 h', `one of ${lifetime} seconds`, '--allow-long-lived');
+}
+
+function tokenError(expected: string, found: string, flag: string): JoineryError {
   return new JoineryError('ERR_PACKAGE_TOKEN', `token: expected ${expected} in an onboarding package, found ${found}`, {
-    hint: 'mint one token for each node: copies of user-data outlive the file on the node',
+    hint: `mint one token for each node: copies of user-data outlive the file on the node; otherwise ${flag}`,
   });
 }
 
 /** Every file has a place of its own, the two trust files first of all, and none lies where another has its directory. @throws ERR_PACKAGE_PATH */
-export function assertPaths(onboarding: Pick<Onboarding, 'directory' | 'trust'>): void {
+export function assertPaths(onboarding: Onboarding): void {
   const layout = nodeLayout(onboarding);
   const [https, nodeCert] = PURPOSES.map((purpose) => layout.bundles[purpose]);
   if (https === nodeCert) {
     throw new JoineryError('ERR_PACKAGE_PATH', `expected the trust of ${PURPOSES.join(' and ')} in two files, found one: ${https}`);
   }
-  const paths = nodeFileModes(layout).map(([path]) => path);
+  const paths = reservedPaths(onboarding);
   for (const [index, path] of paths.entries()) {
     const clash = paths.find((other, at) => at !== index && (other === path || other.startsWith(`${path}/`)));
     if (clash !== undefined) throw new JoineryError('ERR_PACKAGE_PATH', `expected a place of its own for ${path}, found ${clash} there`);
   }
 }
 
+/** The system trust store takes certificates, and those that are there: a bundle that the node has yet to fetch cannot be in it. @throws ERR_PACKAGE_SYSTEM_TRUST */
+export function assertSystemTrust({ system_trust_store: store, trust_url: url }: Onboarding): void {
+  if (store === undefined || url === undefined) return;
+  throw new JoineryError('ERR_PACKAGE_SYSTEM_TRUST', '--system-trust-store: expected --trust embedded, found --trust url');
+}
+
 /** The bundle on disk is the bundle of the fingerprint. @throws ERR_PACKAGE_TRUST */
-export function assertFingerprints(model: Pick<PackageModel, 'onboarding' | 'trust'>): void {
+export function assertFingerprints(onboarding: Onboarding, trust: TrustParts): void {
   for (const purpose of PURPOSES) {
-    const expected = model.onboarding.trust[purpose].sha256_fingerprint;
-    const found = digestOf(utf8(model.trust[purpose].bundlePem));
+    const expected = onboarding.trust[purpose].sha256_fingerprint;
+    const found = digestOf(utf8(trust[purpose].bundlePem));
     if (found !== expected) {
       throw new JoineryError('ERR_PACKAGE_TRUST', `${purpose}: expected a bundle with SHA-256 ${expected}, found ${found}`);
     }

@@ -5,7 +5,7 @@ import { readActivation } from '../trust/activation.ts';
 import { readManifest, type SignedManifest } from '../trust/manifest.ts';
 import { type ControlPlaneHttps, type NodeCertLifecycle, type Purpose } from '../trust/purpose.ts';
 import { assertEnvironment, assertSelfSigned } from '../trust/transition.ts';
-import type { PackageModel } from './model.ts';
+import type { Onboarding, TrustParts } from './model.ts';
 
 export interface PackageTrust {
   readonly 'control-plane-https': SignedManifest<ControlPlaneHttps>;
@@ -17,12 +17,12 @@ export interface PackageTrust {
  * Whether they are the genuine ones only their digest can tell.
  * @throws ERR_PACKAGE_TRUST, ERR_TRUST_* of reading and of the signatures.
  */
-export function readPackageTrust(model: PackageModel, verify: VerifySignature): PackageTrust {
-  const read = <P extends Purpose>(purpose: P): SignedManifest<P> => readPart(model, purpose, verify);
+export function readPackageTrust(onboarding: Onboarding, trust: TrustParts, verify: VerifySignature): PackageTrust {
+  const read = <P extends Purpose>(purpose: P): SignedManifest<P> => readPart(onboarding, trust, purpose, verify);
   return { 'control-plane-https': read('control-plane-https'), 'node-cert-lifecycle': read('node-cert-lifecycle') };
 }
 
-function readPart<P extends Purpose>({ onboarding, trust }: PackageModel, purpose: P, verify: VerifySignature): SignedManifest<P> {
+function readPart<P extends Purpose>(onboarding: Onboarding, trust: TrustParts, purpose: P, verify: VerifySignature): SignedManifest<P> {
   const { bundlePem, signed: document } = trust[purpose];
   const signed = readManifest(document.manifest, purpose, verify, purpose);
   assertSelfSigned(signed, verify, purpose);

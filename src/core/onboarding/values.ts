@@ -14,6 +14,12 @@ const SERVICE_NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
 const OWNER = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,9}):(?:[a-z_][a-z0-9_-]{0,31}|\d{1,9})$/;
 const PEER_ADDRESS = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/;
 
+/** `script`: POSIX sh, openssl and curl; `binary`: the joinery executable. Without either something else on the node joins. */
+export const AGENT_KINDS = ['script', 'binary'] as const;
+export type AgentKind = (typeof AGENT_KINDS)[number];
+
+export const DEFAULT_SERVICE = 'joinery-join';
+
 /** An https URL without user, query and fragment, its host in lower case. */
 export function nodeUrl(): Parser<string> {
   return string({ maxLength: 2048, pattern: URL, describe: 'an https URL (lower case host, no user, query or quote)' });

@@ -1,48 +1,51 @@
 /** Proves a package from its files alone: nothing of the realm that made it is needed, only the digest of its first trust. */
-import { canonicalJson, type JsonValue, parseStrictJson } from '../canonical-json.ts';
+import { canonicalJson, type JsonValue } from '../canonical-json.ts';
 import { type Digest, digestOf } from '../digest.ts';
-import { decodeUtf8, equalBytes } from '../encoding.ts';
+import { decodeUtf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { VerifySignature } from '../key-ports.ts';
-import type { FileInfo } from '../ports.ts';
+import { Secret } from '../secret.ts';
 import type { Instant } from '../time.ts';
-import { assertThreshold, openEnvelope } from '../trust/envelope.ts';
-import { assertNotExpired } from '../trust/transition.ts';
-import { assertSeparate } from '../trust/separation.ts';
+import { assertThreshold, type EnvelopeType, openEnvelope } from '../trust/envelope.ts';
 import { PURPOSES } from '../trust/purpose.ts';
+import { assertSeparate } from '../trust/separation.ts';
+import { assertNotExpired } from '../trust/transition.ts';
 import { type CheckRow, Checklist, type Passed, passed, warned } from './checklist.ts';
-import { octal } from './cloud-config.ts';
-import { jsonFile } from './files.ts';
-import { type Inspection, inspectUserData } from './inspect.ts';
+import { FORMAT_TABLE, takesGzip } from './formats/table.ts';
+import { type Inspection, inspectArtifacts, readTrustFile } from './inspect.ts';
+import { nodeLayout } from './layout.ts';
 import { describeSize, userDataSize } from './limits.ts';
 import {
   describePackage,
-  LISTED_PATHS,
-  PACKAGE_FILE_MODES,
-  PACKAGE_PATHS,
+  GZIP_PATH,
+  listedPaths,
+  packageFile,
   type PackageManifest,
-  type PackagePath,
   parsePackageManifest,
-  parseSums,
-  renderSums,
+  TOKEN_PATH,
 } from './manifest.ts';
-import { nodeLayout } from './layout.ts';
+import { isTokenText, type TrustPart, type TrustParts } from './model.ts';
 import { assertFingerprints, assertNoPrivateKey, assertPaths, assertUrls, urlsAt } from './rules.ts';
-import { checkPackageToken, grantOfPackage } from './token.ts';
+import { checkPackageToken, grantOfToken } from './token.ts';
 import { type PackageTrust, readPackageTrust } from './trust.ts';
-
-/** One thing in the package directory. */
-export interface PackageEntry {
-  readonly kind: FileInfo['kind'];
-  /** Permission bits. */
-  readonly mode: number;
-  /** Empty unless it is a file. */
-  readonly bytes: Uint8Array;
-}
+import {
+  artifactsOf,
+  assertSet,
+  bytesOf,
+  checkFiles,
+  checkModes,
+  checkSums,
+  type Gunzip,
+  jsonOf,
+  malformedPackage,
+  type PackageEntry,
+  type PackageFiles,
+} from './verify-files.ts';
 
 export interface VerifyOptions {
   readonly now: Instant;
   readonly verifySignature: VerifySignature;
+  readonly gunzip: Gunzip;
   /** Digests of control-plane-https manifests that are known from another channel to be genuine; none: not compared. */
   readonly knownDigests: readonly Digest[];
   /** For a file system without modes (FAT): differences are a warning. */
@@ -54,7 +57,7 @@ export const PACKAGE_CHECKS = [
   'modes',
   'sums',
   'private-key',
-  'user-data',
+  'payload',
   'manifest',
   'contents',
   'paths',
@@ -72,50 +75,48 @@ type PackageCheck = (typeof PACKAGE_CHECKS)[number];
 
 export interface PackageVerification {
   readonly rows: readonly CheckRow[];
-  /** Where the user-data could be read. */
+  /** Where the payload could be read. */
   readonly inspection?: Inspection;
+  /** The token that the package brings to the node, or beside. */
+  readonly token?: Secret;
 }
-
-type Files = Readonly<Record<PackagePath, Uint8Array>>;
 
 /** @param entries by path in the package. @returns a row for each of {@link PACKAGE_CHECKS}. */
 export function verifyPackageFiles(entries: ReadonlyMap<string, PackageEntry>, options: VerifyOptions): PackageVerification {
   const list = new Checklist(PACKAGE_CHECKS);
   const files = list.run('files', () => checkFiles(entries));
   if (files === undefined) return { rows: list.rows };
-  list.run('modes', () => checkModes(entries, options.ignoreModes));
+  list.run('modes', () => checkModes(entries, files, options.ignoreModes));
   list.run('sums', () => checkSums(files));
-  const inspection = list.run('user-data', () => checkUserData(files));
+  const inspection = list.run('payload', () => checkPayload(files, options.gunzip));
   list.run('private-key', () => checkPrivateKey(files, inspection));
   const manifest = list.run('manifest', () => checkManifest(files));
-  if (inspection !== undefined && manifest !== undefined) checkMeaning(list, { files, inspection, manifest, options });
-  return { rows: list.rows, ...(inspection !== undefined && { inspection }) };
+  if (inspection === undefined) return { rows: list.rows };
+  const token = inspection.model.token ?? tokenBeside(files);
+  if (manifest !== undefined) checkMeaning(list, { files, inspection, manifest, options, token });
+  return { rows: list.rows, inspection, ...(token !== undefined && { token }) };
 }
 
 interface Subject {
-  readonly files: Files;
+  readonly files: PackageFiles;
   readonly inspection: Inspection;
   readonly manifest: PackageManifest;
   readonly options: VerifyOptions;
+  readonly token: Secret | undefined;
 }
 
 function checkMeaning(list: Checklist<PackageCheck>, subject: Subject): void {
-  const { files, inspection, options } = subject;
-  const { model } = inspection;
-  const { onboarding } = model;
-  list.run('token', () => passed(checkPackageToken(model, options.now)));
+  const { onboarding } = subject.inspection.model;
+  list.run('token', () => checkToken(subject));
   list.run('contents', () => checkContents(subject));
   list.run('paths', () => {
     assertPaths(onboarding);
     return passed(PURPOSES.map((purpose) => nodeLayout(onboarding).bundles[purpose]).join(' and '));
   });
-  list.run('fingerprints', () => {
-    assertFingerprints(model);
-    return passed(PURPOSES.map((purpose) => onboarding.trust[purpose].sha256_fingerprint).join(' and '));
-  });
   list.run('urls', () => checkUrls(subject));
-  list.run('size', () => passed(describeSize(userDataSize(files['user-data'].length))));
-  const trust = list.run('trust-manifests', () => checkTrust(inspection, options));
+  list.run('size', () => checkSize(subject));
+  const parts = list.run('fingerprints', () => checkFingerprints(subject));
+  const trust = parts && list.run('trust-manifests', () => checkTrust(subject, parts));
   if (trust !== undefined) checkTrustMeaning(list, subject, trust);
 }
 
@@ -137,116 +138,95 @@ function checkTrustMeaning(list: Checklist<PackageCheck>, { files, manifest, opt
     return passed(`until ${https.manifest.expires_at} and ${nodeCert.manifest.expires_at}`);
   });
   list.run('first-trust', () => checkFirstTrust(https.digest, knownDigests));
-  list.run('signature', () => {
-    const opened = openEnvelope(jsonOf(files, 'package.sig.json'), 'package+jws', 'package.sig.json');
-    if (canonicalJson(opened.payload) !== canonicalJson(manifest)) {
-      throw new JoineryError(
-        'ERR_PACKAGE_MALFORMED',
-        'package.sig.json: expected the signature of package.json, found that of another document',
-      );
-    }
-    // One signer is enough: a package is made for each node, while a threshold's keys may lie on machines far apart.
-    assertThreshold(
-      opened,
-      { signers: https.manifest.signers, min_signatures: 1 },
-      verify,
-      'package.sig.json',
-      'the signers of the first trust',
-    );
-    return passed(`by a signer of control-plane-https version ${https.manifest.trust_bundle_version}`);
-  });
+  list.run('signature', () => checkSignature(jsonOf(files, 'package.sig.json'), 'package+jws', manifest, https, verify));
 }
 
-function malformed(message: string): JoineryError {
-  return new JoineryError('ERR_PACKAGE_MALFORMED', message);
+/** One signer is enough: a package is made for each node, while a threshold's keys may lie on machines far apart. */
+export function checkSignature(
+  signature: JsonValue,
+  type: EnvelopeType,
+  document: JsonValue,
+  https: PackageTrust['control-plane-https'],
+  verify: VerifySignature,
+): Passed<true> {
+  const what = 'package.sig.json';
+  const opened = openEnvelope(signature, type, what);
+  if (canonicalJson(opened.payload) !== canonicalJson(document))
+    throw malformedPackage(`${what}: expected the signature of package.json, found that of another document`);
+  assertThreshold(opened, { signers: https.manifest.signers, min_signatures: 1 }, verify, what, 'the signers of the first trust');
+  return passed(`by a signer of control-plane-https version ${https.manifest.trust_bundle_version}`);
 }
 
-/** No digest covers these files but that of a list which none covers: the spelling that joinery writes is the only one, so that nothing hides in it. */
-function jsonOf(files: Files, path: PackagePath): JsonValue {
-  const value = parseStrictJson(decodeUtf8(files[path], path), path);
-  if (equalBytes(jsonFile(value), files[path])) return value;
-  throw malformed(`${path}: expected RFC 8785 and a newline, found another spelling`);
+function checkPayload(files: PackageFiles, gunzip: Gunzip): Passed<Inspection> {
+  const { format, artifacts } = artifactsOf(files, gunzip);
+  const inspection = inspectArtifacts(format, artifacts);
+  return { detail: `${format}: ${inspection.files.length} files for ${inspection.model.onboarding.directory}`, value: inspection };
 }
 
-function checkFiles(entries: ReadonlyMap<string, PackageEntry>): Passed<Files> {
-  const missing = PACKAGE_PATHS.find((path) => !entries.has(path));
-  if (missing !== undefined) throw malformed(`expected the file ${missing}, found none`);
-  const known = new Set<string>([...PACKAGE_PATHS, 'trust']);
-  const foreign = [...entries.keys()].find((path) => !known.has(path));
-  if (foreign !== undefined) throw malformed(`expected the files of a package only, found ${foreign}`);
-  const found = PACKAGE_PATHS.map((path) => ({ path, ...(entries.get(path) as PackageEntry) }));
-  const odd = found.find((entry) => entry.kind !== 'file');
-  if (odd !== undefined) throw malformed(`${odd.path}: expected a file, found ${odd.kind}`);
-  const files = Object.fromEntries(found.map(({ path, bytes }) => [path, bytes])) as Files;
-  return { detail: `${PACKAGE_PATHS.length} files and no other`, value: files };
+/** Looks into the files as they lie there, and into those that the payload carries in base64. */
+function checkPrivateKey(files: PackageFiles, inspection: Inspection | undefined): Passed<true> {
+  const carried = [...(inspection?.files ?? []), ...(inspection?.model.parts ?? []).map(({ name, bytes }) => ({ path: name, bytes }))];
+  assertNoPrivateKey([...[...files].map(([path, bytes]) => ({ path, bytes })), ...carried]);
+  return passed(`none in ${files.size + carried.length} files`);
 }
 
-function checkModes(entries: ReadonlyMap<string, PackageEntry>, ignore: boolean): Passed<true> {
-  if (ignore) return warned('not compared: whoever can read the medium can read the token in user-data');
-  for (const path of PACKAGE_PATHS) {
-    const { mode } = entries.get(path) as PackageEntry;
-    // Narrower is as good: a umask of 077 takes bits away.
-    if ((mode & ~PACKAGE_FILE_MODES[path]) === 0) continue;
-    const expected = octal(PACKAGE_FILE_MODES[path]);
-    throw new JoineryError('ERR_PACKAGE_INVALID', `${path}: expected mode ${expected} or narrower, found ${octal(mode)}`);
-  }
-  return passed('user-data at most 0600, the others at most 0644');
-}
-
-function checkSums(files: Files): Passed<true> {
-  const text = decodeUtf8(files.SHA256SUMS, 'SHA256SUMS');
-  const sums = parseSums(text);
-  const listed = PACKAGE_PATHS.filter((path) => path !== 'SHA256SUMS');
-  if (sums.size !== listed.length) throw malformed(`SHA256SUMS: expected ${listed.length} lines, found ${sums.size}`);
-  for (const path of listed) {
-    if (sums.get(path) !== digestOf(files[path]))
-      throw new JoineryError('ERR_PACKAGE_INVALID', `${path}: expected the digest of SHA256SUMS, found another`);
-  }
-  // No signature covers this file: nothing but its lines may stand in it.
-  if (text !== renderSums(listed.map((path) => ({ path, bytes: files[path] }))))
-    throw malformed('SHA256SUMS: expected the lines that joinery writes, found more or another order');
-  return passed(`${listed.length} digests`);
-}
-
-function checkUserData(files: Files): Passed<Inspection> {
-  const inspection = inspectUserData(decodeUtf8(files['user-data'], 'user-data'));
-  return { detail: `${inspection.files.length} files for ${inspection.model.onboarding.directory}`, value: inspection };
-}
-
-/** Looks into the files as they lie there, and into those that user-data carries in base64. */
-function checkPrivateKey(files: Files, inspection: Inspection | undefined): Passed<true> {
-  const carried = inspection?.files ?? [];
-  assertNoPrivateKey([...PACKAGE_PATHS.map((path) => ({ path, bytes: files[path] })), ...carried]);
-  return passed(`none in ${PACKAGE_PATHS.length + carried.length} files`);
-}
-
-function checkManifest(files: Files): Passed<PackageManifest> {
+function checkManifest(files: PackageFiles): Passed<PackageManifest> {
   const manifest = parsePackageManifest(jsonOf(files, 'package.json'), 'package.json');
+  assertSet(files, manifest);
   return { detail: `cluster ${manifest.cluster}, role ${manifest.role}, made ${manifest.created_at}`, value: manifest };
 }
 
+function tokenBeside(files: PackageFiles): Secret | undefined {
+  const bytes = files.get(TOKEN_PATH);
+  const text = bytes && Buffer.from(bytes).toString('latin1');
+  return text !== undefined && isTokenText(text) ? new Secret(text) : undefined;
+}
+
+function checkToken({ files, inspection, manifest, options, token }: Subject): Passed<true> {
+  if (token === undefined && files.has(TOKEN_PATH))
+    throw malformedPackage(`${TOKEN_PATH}: expected a token of printable characters, found something else`);
+  const { onboarding } = inspection.model;
+  const { token_override: allowed } = manifest;
+  const detail = checkPackageToken(token, onboarding, options.now, allowed);
+  const reasons = Object.values(allowed ?? {});
+  return reasons.length > 0 ? warned(`${detail}: ${reasons.join(', ')}`) : passed(detail);
+}
+
 /** Describes what is there anew and compares: every digest, mode and owner, the pins, the token and all else that is said about it. */
-function checkContents({ files, inspection, manifest }: Subject): Passed<true> {
+function checkContents({ files, inspection, manifest, token }: Subject): Passed<true> {
   const { model } = inspection;
-  const grant = grantOfPackage(model);
-  const content = LISTED_PATHS.map((path) => ({ path, mode: PACKAGE_FILE_MODES[path], bytes: files[path] }));
-  const described = describePackage(model.onboarding, content, inspection.files, { grant, urlOverride: manifest.url_override });
+  const content = listedPaths(manifest).map((path) => packageFile(path, bytesOf(files, path)));
+  const { target, compression, token_override: tokenOverride, url_override: urlOverride } = manifest;
+  const described = describePackage(model.onboarding, content, inspection.files, {
+    format: inspection.format,
+    ...(target !== undefined && { target }),
+    ...(compression !== undefined && { compression }),
+    grant: token && grantOfToken(token),
+    ...(tokenOverride !== undefined && { tokenOverride }),
+    urlOverride,
+  });
   for (const member of new Set([...Object.keys(described), ...Object.keys(manifest)]) as Set<keyof PackageManifest>) {
     if (canonicalJson(described[member] ?? null) !== canonicalJson(manifest[member] ?? null)) {
       throw new JoineryError('ERR_PACKAGE_INVALID', `package.json: ${member}: expected what the files say, found something else`);
     }
   }
+  checkCopies(files, inspection);
+  return passed(`${manifest.files.length} files here and ${manifest.node_files.length} on the node as the manifest says`);
+}
+
+function checkCopies(files: PackageFiles, { model, files: nodeFiles }: Inspection): void {
+  if (model.trust === undefined) return;
+  const layout = nodeLayout(model.onboarding);
   const copies = PURPOSES.flatMap((purpose) => [
-    [`trust/${purpose}.pem`, nodeLayout(model.onboarding).bundles[purpose]] as const,
-    [`trust/${purpose}.manifest.json`, nodeLayout(model.onboarding).manifests[purpose]] as const,
+    [`trust/${purpose}.pem`, layout.bundles[purpose]] as const,
+    [`trust/${purpose}.manifest.json`, layout.manifests[purpose]] as const,
   ]);
   for (const [path, nodePath] of copies) {
-    const onNode = inspection.files.find((file) => file.path === nodePath)?.bytes as Uint8Array;
-    if (digestOf(files[path]) !== digestOf(onNode)) {
-      throw new JoineryError('ERR_PACKAGE_INVALID', `${path}: expected the copy of what user-data writes, found something else`);
+    const onNode = nodeFiles.find((file) => file.path === nodePath)?.bytes as Uint8Array;
+    if (digestOf(bytesOf(files, path)) !== digestOf(onNode)) {
+      throw new JoineryError('ERR_PACKAGE_INVALID', `${path}: expected the copy of what the node gets, found something else`);
     }
   }
-  return passed(`${manifest.files.length} files here and ${manifest.node_files.length} on the node as the manifest says`);
 }
 
 function checkUrls({ inspection, manifest }: Subject): Passed<true> {
@@ -259,8 +239,31 @@ function checkUrls({ inspection, manifest }: Subject): Passed<true> {
   return beside.length > 0 ? warned(`beside ${domain}, not in it: ${beside.join(', ')}`) : passed(`in ${domain}`);
 }
 
-function checkTrust(inspection: Inspection, { verifySignature }: VerifyOptions): Passed<PackageTrust> {
-  const trust = readPackageTrust(inspection.model, verifySignature);
+function checkSize({ files, inspection, manifest }: Subject): Passed<true> {
+  const { userData } = FORMAT_TABLE[inspection.format];
+  if (userData === undefined) return passed('no user-data: no platform limits it');
+  const bytes = files.get(userData) ?? bytesOf(files, GZIP_PATH);
+  const size = userDataSize(bytes.length);
+  const { target } = manifest;
+  if (target !== undefined && size.tooLargeFor.includes(target))
+    throw new JoineryError('ERR_PACKAGE_SIZE', `expected user-data that fits ${target}, found ${describeSize(size)}`);
+  return passed(`${describeSize(size)}${takesGzip(inspection.format) && size.tooLargeFor.length > 0 ? ' unless compressed' : ''}`);
+}
+
+/** What the package brings beside, which is all there is where the node fetches its trust. */
+function checkFingerprints({ files, inspection }: Subject): Passed<TrustParts> {
+  const part = (purpose: (typeof PURPOSES)[number]): TrustPart => ({
+    bundlePem: decodeUtf8(bytesOf(files, `trust/${purpose}.pem`), purpose),
+    signed: readTrustFile(decodeUtf8(bytesOf(files, `trust/${purpose}.manifest.json`), purpose), purpose),
+  });
+  const { onboarding, trust } = inspection.model;
+  const parts = trust ?? { 'control-plane-https': part('control-plane-https'), 'node-cert-lifecycle': part('node-cert-lifecycle') };
+  assertFingerprints(onboarding, parts);
+  return { detail: PURPOSES.map((purpose) => onboarding.trust[purpose].sha256_fingerprint).join(' and '), value: parts };
+}
+
+function checkTrust({ inspection, options }: Subject, parts: TrustParts): Passed<PackageTrust> {
+  const trust = readPackageTrust(inspection.model.onboarding, parts, options.verifySignature);
   const detail = PURPOSES.map((purpose) => `${purpose} version ${trust[purpose].manifest.trust_bundle_version}`).join(', ');
   return { detail: `${detail}: signed and activated`, value: trust };
 }

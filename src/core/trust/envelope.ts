@@ -11,7 +11,8 @@ import { joseAlgorithmOf, type JoseAlgorithm, jwkThumbprint, type PublicJwk, pub
 import { array, object, oneOf, type Parsed, parseDocument, string } from '../parse.ts';
 import type { SignatureAlgorithm, SigningKey, VerifySignature } from '../key-ports.ts';
 
-export type EnvelopeType = 'trust-bundle+jws' | 'trust-activation+jws' | 'package+jws';
+const ENVELOPE_TYPES = ['trust-bundle+jws', 'trust-activation+jws', 'package+jws', 'package-batch+jws'] as const;
+export type EnvelopeType = (typeof ENVELOPE_TYPES)[number];
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 const base64Url = (maxLength: number) => string({ minLength: 1, maxLength, pattern: BASE64URL, describe: 'base64url' });
@@ -30,7 +31,7 @@ export type Envelope = Parsed<typeof envelopeParser>;
 const header = object({
   alg: oneOf(['ES256', 'ES384', 'EdDSA']),
   kid: string({ minLength: 43, maxLength: 43, pattern: BASE64URL, describe: 'an RFC 7638 thumbprint' }),
-  typ: oneOf(['trust-bundle+jws', 'trust-activation+jws', 'package+jws']),
+  typ: oneOf(ENVELOPE_TYPES),
 });
 
 interface EnvelopeSignature {

@@ -3,14 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { isJoineryError } from '../../../src/core/errors.ts';
 import { fromBase64, toBase64, utf8 } from '../../../src/core/encoding.ts';
-import { CLOUD_CONFIG_HEADER, renderCloudConfig } from '../../../src/core/onboarding/cloud-config.ts';
+import { nodePlan } from '../../../src/core/onboarding/files.ts';
+import { cloudConfigText } from '../../../src/core/onboarding/formats/cloud-config.ts';
 import { environmentOf, parseEnvFile, renderEnvFile } from '../../../src/core/onboarding/env-file.ts';
-import { inspectUserData, renderInspected } from '../../../src/core/onboarding/inspect.ts';
+import { inspectArtifacts } from '../../../src/core/onboarding/inspect.ts';
 import { nodeLayout } from '../../../src/core/onboarding/layout.ts';
-import { packageModel, SCRIPT } from '../../fakes/package-model.ts';
+import { ASSETS, onboardingWith, packageModel } from '../../fakes/package-model.ts';
 
 const base = await packageModel();
-const text = renderCloudConfig(base, SCRIPT);
+const CLOUD_CONFIG_HEADER = '#cloud-config\n';
+const text = cloudConfigText(nodePlan(base, ASSETS));
+const inspectUserData = (document: string) => inspectArtifacts('cloud-config', new Map([['user-data', utf8(document)]]));
 const layout = nodeLayout(base.onboarding);
 
 interface Body {
@@ -25,7 +28,7 @@ interface Body {
 function changed(change: (body: Body) => void): string {
   const body = JSON.parse(text.slice(CLOUD_CONFIG_HEADER.length)) as Body;
   change(body);
-  return CLOUD_CONFIG_HEADER + JSON.stringify(body);
+  return `${CLOUD_CONFIG_HEADER}${JSON.stringify(body, null, 1)}\n`;
 }
 
 /** User-data with the content of one file changed. */
@@ -45,80 +48,6 @@ function familyOf(read: () => unknown): string {
     return isJoineryError(error) ? error.family : String(error);
   }
 }
-
-const hostile = fc.oneof(
-  fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed()),
-  fc.constantFrom(
-    '#cloud-config',
-    '\n#cloud-config\nruncmd: [reboot]',
-    '&anchor *alias',
-    '$(reboot)`id`',
-    "'; reboot; '",
-    '\u202etxt.exe',
-    '- a: b',
-    '%YAML 1.1',
-    '\u0000',
-  ),
-  fc.constant('x'.repeat(65536)),
-);
-const labelName = fc.stringMatching(/^[A-Za-z0-9._/-]{1,20}$/);
-const safeName = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
-const url = fc.stringMatching(/^https:\/\/[a-z][a-z0-9]{0,9}(:\d{1,4})?(\/[A-Za-z0-9._~!$&()*+,;=:@%/-]{0,20})?$/);
-
-describe('inspect(render(model))', () => {
-  it('is the model, whatever stands in its texts', async () => {
-    const property = fc.asyncProperty(
-      fc.dictionary(labelName, hostile, { maxKeys: 3, noNullPrototype: true }),
-      fc.array(url, { minLength: 1, maxLength: 3 }),
-      safeName,
-      fc.option(fc.stringMatching(/^[\x21-\x7e]{1,60}$/)),
-      fc.stringMatching(/^(\/[a-z][a-z0-9]{0,8}){1,3}$/),
-      hostile,
-      async (labels, urls, name, token, directory, bundle) => {
-        const onboarding = { join_urls: urls, api_url: urls[0] as string, cluster: name, node: name, directory };
-        const model = await packageModel({ onboarding, token, seedPeers: { peers: [{ address: 'n1:1', labels }] } });
-        const hostileModel = {
-          ...model,
-          trust: { ...model.trust, 'control-plane-https': { ...model.trust['control-plane-https'], bundlePem: bundle } },
-        };
-        const rendered = renderInspected(hostileModel, SCRIPT);
-        expect(rendered.split('\n', 1)[0]).toBe('#cloud-config');
-        expect(/^[\x20-\x7e\n]*$/.test(rendered)).toBe(true);
-        const { model: back } = inspectUserData(rendered);
-        expect({ ...back, token: back.token?.reveal() }).toEqual({ ...hostileModel, token: token ?? undefined });
-      },
-    );
-    await fc.assert(property, { numRuns: 60 });
-  });
-
-  it('gives the same bytes for the same model', async () => {
-    expect(renderCloudConfig(await packageModel(), SCRIPT)).toBe(text);
-  });
-
-  it('is byte for byte the golden document', async () => {
-    await expect(text).toMatchFileSnapshot('../../golden/cloud-config.txt');
-  });
-
-  it('has the keys of cloud-init that it needs and no other', () => {
-    const body = JSON.parse(text.slice(CLOUD_CONFIG_HEADER.length)) as Body;
-    expect(Object.keys(body)).toEqual(['bootcmd', 'write_files', 'runcmd', 'merge_how']);
-    expect(body.bootcmd).toEqual([['install', '-d', '-m', '0700', '-o', 'root', '-g', 'root', '/var/lib/joinery/secrets']]);
-    expect(body.write_files.find((file) => file.path === layout.token)?.permissions).toBe('0600');
-  });
-
-  it('lets nothing else out when the renderer lies', async () => {
-    const other = await packageModel({ onboarding: { cluster: 'edge' } });
-    expect(() => renderInspected(base, SCRIPT, () => renderCloudConfig(other, SCRIPT))).toThrow(
-      expect.objectContaining({ code: 'ERR_PACKAGE_UNFAITHFUL' }),
-    );
-    const withoutToken = await packageModel({ token: null });
-    expect(() => renderInspected(withoutToken, SCRIPT, () => text)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_UNFAITHFUL' }));
-  });
-
-  it('never shows the token', () => {
-    expect(JSON.stringify(inspectUserData(text).model)).not.toContain(base.token?.reveal());
-  });
-});
 
 describe('user-data that joinery would not have rendered', () => {
   it.each<[string, string]>([
@@ -183,9 +112,10 @@ describe('user-data that joinery would not have rendered', () => {
 
 describe('joinery.env', () => {
   it('reads back what it wrote', () => {
-    const values = environmentOf(base.onboarding, true);
+    const values = environmentOf(base.onboarding);
     expect(parseEnvFile(renderEnvFile(values), 'env')).toEqual(values);
     expect([...values.keys()]).toContain('JOINERY_JOIN_TOKEN_FILE');
-    expect([...environmentOf(base.onboarding, false).keys()]).not.toContain('JOINERY_JOIN_TOKEN_FILE');
+    const without = onboardingWith({ token_delivery: 'none' });
+    expect([...environmentOf(without).keys()]).not.toContain('JOINERY_JOIN_TOKEN_FILE');
   });
 });

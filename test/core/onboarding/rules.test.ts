@@ -14,7 +14,8 @@ import {
 import { checkPackageToken } from '../../../src/core/onboarding/token.ts';
 import { hostOfUrl } from '../../../src/core/onboarding/values.ts';
 import type { Instant } from '../../../src/core/time.ts';
-import { NOW, onboardingWith, packageModel, SCRIPT, tokenWith } from '../../fakes/package-model.ts';
+import { gzip } from '../../../src/adapters/gzip.ts';
+import { ASSETS, NOW, onboardingWith, packageModel, tokenWith, TRUST_PARTS } from '../../fakes/package-model.ts';
 
 const trustAt = (https: string, nodeCert: string) => {
   const { trust } = onboardingWith();
@@ -79,7 +80,7 @@ describe('the token of a package', () => {
     { trust: { 'control-plane-https': onboardingWith().trust['control-plane-https'].manifest_digest } },
   ])('with %j is good', async (changes) => {
     const model = await packageModel({ token: await tokenWith(changes) });
-    expect(checkPackageToken(model, NOW as Instant)).toContain('one use');
+    expect(checkPackageToken(model.token, model.onboarding, NOW as Instant)).toContain('one use');
   });
 
   it.each([
@@ -92,18 +93,20 @@ describe('the token of a package', () => {
     [{ iat: NOW - 900, exp: NOW }, 'ERR_TOKEN_EXPIRED'],
   ])('with %j: %s', async (changes, code) => {
     const model = await packageModel({ token: await tokenWith(changes) });
-    expect(() => checkPackageToken(model, NOW as Instant)).toThrow(expect.objectContaining({ code }));
+    expect(() => checkPackageToken(model.token, model.onboarding, NOW as Instant)).toThrow(expect.objectContaining({ code }));
   });
 
   it('is bound to the node of the package', async () => {
     const bound = await packageModel({ onboarding: { node: 'n1' }, token: await tokenWith({ node: 'n1' }) });
-    expect(checkPackageToken(bound, NOW as Instant)).toContain('one use');
+    expect(checkPackageToken(bound.token, bound.onboarding, NOW as Instant)).toContain('one use');
     const unbound = await packageModel({ onboarding: { node: 'n1' } });
-    expect(() => checkPackageToken(unbound, NOW as Instant)).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_NODE' }));
+    expect(() => checkPackageToken(unbound.token, unbound.onboarding, NOW as Instant)).toThrow(
+      expect.objectContaining({ code: 'ERR_TOKEN_NODE' }),
+    );
   });
 
   it('may be absent', async () => {
-    expect(checkPackageToken(await packageModel({ token: null }), NOW as Instant)).toContain('no token');
+    expect(checkPackageToken(undefined, onboardingWith(), NOW as Instant)).toContain('no token');
   });
 
   it('is printable ASCII', () => {
@@ -115,13 +118,13 @@ describe('the token of a package', () => {
 describe('places of files', () => {
   it('refuses the two trust files at one path', () => {
     const one = '/etc/joinery/ca.pem';
-    expect(() => assertPaths({ directory: '/var/lib/joinery', trust: trustAt(one, one) })).toThrow(/in two files, found one/);
+    expect(() => assertPaths({ ...onboardingWith(), trust: trustAt(one, one) })).toThrow(/in two files, found one/);
   });
 
   it.each(['/var/lib/joinery/joinery.env', '/var/lib/joinery/bin', '/var/lib/joinery/secrets', '/var/lib/joinery', '/srv/a/b'])(
     'refuses a trust file at %s',
     (path) => {
-      const check = () => assertPaths({ directory: '/var/lib/joinery', trust: trustAt(path, '/srv/a') });
+      const check = () => assertPaths({ ...onboardingWith(), trust: trustAt(path, '/srv/a') });
       expect(check).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PATH' }));
     },
   );
@@ -148,13 +151,14 @@ describe('private keys', () => {
   it('keeps a key out of a package wherever it hides', async () => {
     const peers = [{ address: 'n1:1', labels: { note: '-----BEGIN PRIVATE KEY-----' } }];
     const model = await packageModel({ onboarding: { join_urls: ['https://control.example.internal'] }, seedPeers: { peers } });
-    expect(() => assemblePackage(model, SCRIPT, undefined)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
+    const input = { model, format: 'cloud-config', trust: TRUST_PARTS, assets: ASSETS, gzip } as const;
+    expect(() => assemblePackage(input)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
   });
 });
 
 describe('sizes', () => {
   it('counts as each platform counts', () => {
-    expect(userDataSize(16384)).toEqual({ raw: 16384, base64: 21848, tooLargeFor: [] });
+    expect(userDataSize(16384)).toEqual({ raw: 16384, base64: 21848, tooLargeFor: [], fitsCompressed: [] });
     expect(userDataSize(16385).tooLargeFor).toEqual(['ec2']);
     expect(describeSize(userDataSize(10))).toBe('10 bytes, 16 in base64');
     expect(describeSize(userDataSize(16385))).toContain('over the limit of ec2');

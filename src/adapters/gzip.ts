@@ -1,0 +1,24 @@
+/** gzip (RFC 1952) whose header says nothing of time and system, and a reader that stops at a limit. */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Gzip } from '../core/onboarding/assemble.ts';
+import type { Gunzip } from '../core/onboarding/verify-files.ts';
+import { JoineryError } from '../core/errors.ts';
+
+const TIME = 4;
+const SYSTEM = 9;
+const UNKNOWN = 255;
+
+export const gzip: Gzip = (bytes) => {
+  const packed = gzipSync(bytes, { level: 9 });
+  packed.fill(0, TIME, TIME + 4);
+  packed[SYSTEM] = UNKNOWN;
+  return packed;
+};
+
+export const gunzip: Gunzip = (bytes, maxBytes) => {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    throw new JoineryError('ERR_PACKAGE_MALFORMED', `expected gzip of at most ${maxBytes} bytes, found something else`, { cause });
+  }
+};
