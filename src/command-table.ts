@@ -51,6 +51,7 @@ export const COMMANDS: CommandTable = {
   'cluster:unseal': () => import('./commands/cluster/unseal.ts'),
   completion: () => import('./commands/completion.ts'),
   demo: () => import('./commands/demo.ts'),
+  doctor: () => import('./commands/doctor.ts'),
   init: () => import('./commands/init.ts'),
   'mesh:bootstrap:issue-token': () => import('./commands/mesh/bootstrap/issue-token.ts'),
   'node:join': () => import('./commands/node/join.ts'),

@@ -29,7 +29,11 @@ export interface PassphraseOptions {
   warn(message: string): void;
 }
 
-export type PassphraseSource = (custody: Custody, use: 'create' | 'open') => Promise<Secret>;
+export interface PassphraseSource {
+  (custody: Custody, use: 'create' | 'open'): Promise<Secret>;
+  /** Whether a file or the environment gives the passphrase of exactly this custody. */
+  given(custody: Custody): boolean;
+}
 
 /**
  * The environment is read, and emptied, at once: a child process must not inherit a passphrase. Files and questions are left
@@ -65,12 +69,14 @@ export function passphraseSource(options: PassphraseOptions): PassphraseSource {
     }
     return ask(custody, use);
   };
-  const source: PassphraseSource = (custody, use) => {
+  const source = (custody: Custody, use: 'create' | 'open'): Promise<Secret> => {
     const cached = known.get(custody) ?? find(custody, use);
     known.set(custody, cached);
     return cached;
   };
-  return source;
+  return Object.assign(source, {
+    given: (custody: Custody) => options.files[custody] !== undefined || fromEnvironment[custody] !== undefined,
+  });
 }
 
 function takeVariable(env: Record<string, string | undefined>, custody: Custody): Secret | undefined {

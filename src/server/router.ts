@@ -18,7 +18,13 @@ interface Compiled extends Route {
 /** Anything longer is no path of ours, and is not looked at. */
 const MAX_PATH = 512;
 
-export type Find = (request: Pick<ServerRequest, 'method' | 'path'>) => (request: ServerRequest) => Promise<ServerResponse>;
+export interface Found {
+  /** The pattern: a closed list, fit for a label of a metric. */
+  readonly route: string;
+  handle(request: ServerRequest): Promise<ServerResponse>;
+}
+
+export type Find = (request: Pick<ServerRequest, 'method' | 'path'>) => Found;
 
 /** @returns what finds the handler of a request. It throws ERR_ROUTE_NOT_FOUND, ERR_ROUTE_METHOD. */
 export function router(routes: readonly Route[]): Find {
@@ -27,7 +33,7 @@ export function router(routes: readonly Route[]): Find {
     const wanted = method === 'HEAD' ? 'GET' : method;
     const here = path.length > MAX_PATH ? [] : compiled.filter(({ pattern }) => pattern.test(path));
     const route = here.find((candidate) => candidate.method === wanted);
-    if (route !== undefined) return (request) => route.handle(request, parametersOf(route, path));
+    if (route !== undefined) return { route: route.path, handle: (request) => route.handle(request, parametersOf(route, path)) };
     if (here.length === 0) throw new JoineryError('ERR_ROUTE_NOT_FOUND', 'path: expected a route of this server, found another');
     const known = here.map((candidate) => candidate.method);
     throw new JoineryError('ERR_ROUTE_METHOD', `method: expected ${known.join(' or ')}, found another`, { details: { allow: known } });

@@ -1,6 +1,7 @@
 /** The member `server` of `joinery.yaml`: where a server listens, what its certificate is, what it offers and what it bears. */
+import type { JsonObject } from '../canonical-json.ts';
 import { dnsName, name } from '../names.ts';
-import { array, boolean, integer, object, optional, type Parsed, string } from '../parse.ts';
+import { array, boolean, integer, object, optional, type Parsed, parseDocument, string } from '../parse.ts';
 
 /** Host or address and port; port 0 takes a free one. */
 const listen = string({
@@ -122,4 +123,10 @@ export interface ListenAddress {
 export function listenAddress(text: string): ListenAddress {
   const colon = text.lastIndexOf(':');
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+/** Addresses from a command line, in the form of the configuration. @throws ERR_CONFIG_MALFORMED */
+export function listenMembers(given: Readonly<Record<'listen' | 'admin_listen', string | undefined>>): ServerConfig {
+  const members = Object.entries(given).filter(([, value]) => value !== undefined);
+  return parseDocument(serverConfig, Object.fromEntries(members) as JsonObject, 'command line', 'ERR_CONFIG_MALFORMED');
 }
