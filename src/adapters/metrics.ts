@@ -7,9 +7,17 @@ export interface PrometheusOptions {
   readonly process?: boolean;
 }
 
+/** The library names three gauges like counters, which Prometheus' linter refuses; `joinery_nodejs_active_*` without the ending say the same, by type. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `joinery_nodejs_active_${what}_total`);
+
+function measureProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, prefix: 'joinery_' });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+}
+
 export function prometheusMetrics({ process = false }: PrometheusOptions = {}): Metrics {
   const registry = new Registry();
-  if (process) collectDefaultMetrics({ register: registry, prefix: 'joinery_' });
+  if (process) measureProcess(registry);
   const configuration = ({ name, help, labels = [] }: MetricSpec) => ({ name, help, labelNames: [...labels], registers: [registry] });
   return {
     counter(spec) {
