@@ -62,8 +62,9 @@ describe('promtool', () => {
   });
 
   test('check rules and test rules pass on the shipped alert rules', () => {
-    execFileSync('promtool', ['check', 'rules', rules]);
-    execFileSync('promtool', ['test', 'rules', join(root, 'test/system/prometheus/joinery.rules.test.yml')]);
+    expect(execFileSync('promtool', ['check', 'rules', rules], { encoding: 'utf8' })).toContain('SUCCESS');
+    const tests = join(root, 'test/system/prometheus/joinery.rules.test.yml');
+    expect(execFileSync('promtool', ['test', 'rules', tests], { encoding: 'utf8' })).toContain('SUCCESS');
   });
 
   test('each alert rule has a test, and rules and dashboard ask only for metrics that exist', async () => {
