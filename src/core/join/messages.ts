@@ -29,7 +29,7 @@ import { REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
 /** Octets of a request's body. */
 export const MAX_REQUEST_OCTETS = 64 * 1024;
 
-const jsonObject: Parser<JsonObject> = {
+export const jsonObject: Parser<JsonObject> = {
   schema: { type: 'object' },
   read(value, path, issues) {
     if (isJsonObject(value)) return value;

@@ -1,0 +1,73 @@
+/** Takes the answer that somebody carried back into the node directory, after the same checks as a server's reply. */
+import { equalBytes } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
+import type { Digest } from '../core/digest.ts';
+import type { JoinReply } from '../core/join/messages.ts';
+import { identityLayout } from '../core/join/node-directory.ts';
+import { readAnswerFile, spkiOf } from '../core/join/offline.ts';
+import { nodeLayout } from '../core/onboarding/layout.ts';
+import type { Purpose } from '../core/trust/purpose.ts';
+import { installIdentity, type InstalledIdentity, type InstallWorld } from './install-identity.ts';
+import { readOnboarding, writeOnboarding } from './node-settings.ts';
+import { pendingKey } from './pending-key.ts';
+
+export interface OfflineAnswer {
+  /** Names the file. */
+  readonly what: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface InstallOffline {
+  /** Of the node, absolute. */
+  readonly directory: string;
+  /** All that lie on the stick; the one for the key of this node is taken. */
+  readonly answers: readonly OfflineAnswer[];
+  /** Of the first manifests, for a node that no package has set up. */
+  readonly firstDigests: Partial<Record<Purpose, Digest>>;
+  /** Where such a node will renew. */
+  readonly urls: readonly string[];
+}
+
+/**
+ * @throws ERR_NODE_NOT_JOINED without a request of this node, ERR_REPLY_KEY without an answer for its key, and what
+ * {@link installIdentity} throws. After a refusal the identity is as it was.
+ */
+export async function installOffline(world: InstallWorld, input: InstallOffline): Promise<InstalledIdentity> {
+  const { directory, answers, firstDigests, urls } = input;
+  const onboarding = await readOnboarding(world, directory);
+  const pending = await pendingOf(world, directory);
+  const reply = answerFor(answers, pending.key.spki);
+  const environment = onboarding && { environment_name: onboarding.environment.name, environment_domain: onboarding.environment.domain };
+  const installed = await installIdentity(world, {
+    directory,
+    operation: 'install',
+    reply,
+    key: { spki: pending.key.spki, pem: pending.pem },
+    expected: { cluster: onboarding?.cluster, role: onboarding?.role, node: onboarding?.node },
+    firstDigests,
+    environment,
+    tokenFile: onboarding && nodeLayout(onboarding).token,
+  });
+  if (urls.length > 0) await writeOnboarding(world, directory, { reply, urls, node: onboarding?.node });
+  return installed;
+}
+
+async function pendingOf(world: InstallWorld, directory: string) {
+  const path = identityLayout(directory).pendingKey;
+  if ((await world.files.stat(path)) === undefined) {
+    throw new JoineryError('ERR_NODE_NOT_JOINED', `${path}: expected the key of a request, found none`, {
+      hint: 'joinery node request makes one; an answer is for the key that asked',
+    });
+  }
+  return pendingKey(world, directory, 'join');
+}
+
+function answerFor(answers: readonly OfflineAnswer[], spki: Uint8Array): JoinReply {
+  const replies = answers.map(({ what, bytes }) => ({ what, reply: readAnswerFile(bytes, what) }));
+  // The last one: the same key is answered with the same certificate.
+  const found = replies.findLast(({ what, reply }) => equalBytes(spkiOf(reply, what), spki));
+  if (found !== undefined) return found.reply;
+  throw new JoineryError('ERR_REPLY_KEY', `answers: expected one for the key of this node, found ${answers.length} for other keys`, {
+    hint: 'an answer is for the key that asked: was the request made again after it was carried away?',
+  });
+}

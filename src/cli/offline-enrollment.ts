@@ -1,0 +1,20 @@
+/** Opens the service that answers requests, without a server around it. */
+import { parseYaml } from '../adapters/config-file.ts';
+import { enrollOffline, type OfflineEnrollment } from '../app/enroll-offline.ts';
+import { openJoinService } from '../app/join-service.ts';
+import { openPolicies } from '../app/load-policy.ts';
+import type { Realm } from '../app/realm.ts';
+import { flushRefusals } from '../app/refusals.ts';
+import type { CarriedFile } from './offline-files.ts';
+
+/** @throws ERR_POLICY_*, ERR_FILE_*, ERR_STORE_* */
+export async function enrollFiles(realm: Realm, requests: readonly CarriedFile[], out: string): Promise<readonly OfflineEnrollment[]> {
+  const service = openJoinService(realm, { policies: await openPolicies(realm, parseYaml) });
+  try {
+    return await enrollOffline(service, requests, out);
+  } finally {
+    // Requests whose token was not authentic are counted: this run is over, so is their minute.
+    await flushRefusals(service, true);
+    service.close();
+  }
+}

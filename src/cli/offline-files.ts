@@ -1,0 +1,40 @@
+/** The files that a stick carries between a node and its authority: named one by one, or found in a directory. */
+import { join } from 'node:path';
+import type { Files } from '../core/ports.ts';
+import { JoineryError } from '../core/errors.ts';
+import { MAX_OFFLINE_FILE } from '../core/join/offline.ts';
+import { nameOfInput, readInput } from './input.ts';
+
+export interface CarriedFile {
+  readonly what: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * @param ending of the names that count in a directory.
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE
+ */
+export async function carriedFiles(files: Files, paths: readonly string[], ending: string): Promise<readonly CarriedFile[]> {
+  const found: CarriedFile[] = [];
+  for (const path of paths) {
+    for (const file of await expand(files, path, ending)) {
+      found.push({ what: nameOfInput(file), bytes: await readInput(files, file, MAX_OFFLINE_FILE) });
+    }
+  }
+  if (found.length > 0) return found;
+  throw new JoineryError('ERR_FILE_NOT_FOUND', `${paths.join(', ')}: expected files *${ending}, found none`);
+}
+
+async function expand(files: Files, path: string, ending: string): Promise<readonly string[]> {
+  // With the dot a link to a directory is followed.
+  if (path === '-' || (await files.stat(path)) === undefined || !(await isDirectory(files, path))) return [path];
+  // A stick that was in a Mac has ._ files.
+  return (await files.list(path)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).map((name) => join(path, name));
+}
+
+async function isDirectory(files: Files, path: string): Promise<boolean> {
+  const info = await files.stat(path);
+  return (
+    info?.kind === 'directory' || (info?.kind === 'symlink' && (await files.stat(`${path}/.`).catch(() => undefined))?.kind === 'directory')
+  );
+}
