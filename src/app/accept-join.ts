@@ -40,7 +40,9 @@ export async function acceptJoin(service: JoinService, request: JoinRequest, pee
 async function admit(service: JoinService, run: Run, request: JoinRequest, csr: CertificationRequest): Promise<JoinReply> {
   const realm = realmOfPeer(service, run.peer);
   // Read, not yet verified: below it is verified as what it says here, and it is the same text.
-  const outline = await outlineGrant(realm, request.token);
+  const { omnirelay } = service;
+  const opened = { token: request.token, ...(omnirelay !== undefined && { omnirelay }) };
+  const outline = await outlineGrant(realm, opened);
   const cluster = clusterName(realm, outline, request);
   const node = nodeIdOf(outline, request, csr);
   const role = request.requested_role ?? outline.role;
@@ -48,12 +50,11 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
   const { decision, result } = await consumeToken(
     realm,
     {
-      token: request.token,
+      ...opened,
       cluster,
       role,
       node: request.node_id ?? node,
       keyThumbprint: keyThumbprintOf(csr.publicKey),
-      ...(service.omnirelay !== undefined && { omnirelay: service.omnirelay }),
       onAuthentic: () => {
         if (run.authenticated) return;
         Object.assign(run, { authenticated: true, cluster, node, subject: outline.id });

@@ -10,7 +10,7 @@ import { type Grant, grantOfClaims, type TokenFormat } from '../core/token/grant
 import { parseCompact } from '../core/token/jwt.ts';
 import { parseK3s } from '../core/token/k3s.ts';
 import { parseKubeadm } from '../core/token/kubeadm.ts';
-import { grantOfOmnirelay, type Mac, openOmnirelay, parseOmnirelayPayload, splitOmnirelay } from '../core/token/omnirelay.ts';
+import { grantOfOmnirelay, type Mac, openOmnirelay } from '../core/token/omnirelay.ts';
 import { idOfSecret, parseSecure } from '../core/token/secure.ts';
 import { UNUSED } from '../core/token/use.ts';
 import { LAST_INSTANT, type Seconds } from '../core/time.ts';
@@ -45,14 +45,15 @@ export async function verifyGrant(realm: Realm, input: VerifyGrantInput, use?: I
 }
 
 /**
- * What a token says that it grants, before it is verified: good for nothing but to know what to verify it against.
- * @throws ERR_TOKEN_TOO_LARGE, ERR_TOKEN_MALFORMED, ERR_TOKEN_CLAIMS, ERR_TOKEN_UNKNOWN
+ * What a token says that it grants. Of a `jwt` it is not verified yet: good for nothing but to know what to verify it against.
+ * @throws ERR_TOKEN_TOO_LARGE, ERR_TOKEN_MALFORMED, ERR_TOKEN_CLAIMS, ERR_TOKEN_UNKNOWN, ERR_TOKEN_KEY_UNKNOWN, ERR_TOKEN_SIGNATURE,
+ * ERR_TOKEN_ISSUER
  */
-export async function outlineGrant(realm: Realm, token: string): Promise<Grant> {
+export async function outlineGrant(realm: Realm, input: Pick<VerifyGrantInput, 'token' | 'omnirelay'>): Promise<Grant> {
+  const { token } = input;
   const format = detectFormat(token);
   if (format === 'jwt') return grantOfClaims(parseClaims(parseCompact(token).payload).claims);
-  if (format === 'omnirelay') return grantOfOmnirelay(parseOmnirelayPayload(splitOmnirelay(token).payload));
-  return openSecret(realm, format, token);
+  return format === 'omnirelay' ? openSigned(input) : openSecret(realm, format, token);
 }
 
 export interface OfflineOmnirelayInput extends Expectations {

@@ -43,7 +43,6 @@ export const AUDIT_EVENTS = {
   'join.refuse': 'a request with an authentic join token was refused',
   'join.refusals': 'requests without an authentic token or certificate were refused: one record for each reason and minute',
   'join.enroll': 'a node was given the shared certificate of its cluster',
-  'join.omnirelay': 'a node joined by the endpoint of OmniRelay, which makes the key for it',
   'join.trust_report': 'a node reported other trust than before',
   'renew.accept': 'a node renewed its certificate',
   'renew.refuse': 'a node was refused a new certificate',

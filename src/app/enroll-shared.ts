@@ -1,0 +1,151 @@
+/** GastroLog's way in: a node that shows the secret of a `secure` token is given the certificate and key that its cluster shares. */
+import { digestOf } from '../core/digest.ts';
+import { decodeUtf8, fromHex, toHex, utf8 } from '../core/encoding.ts';
+import { JoineryError } from '../core/errors.ts';
+import { isName, uuidV4 } from '../core/names.ts';
+import { integer, object, type Parsed, parseDocument, string } from '../core/parse.ts';
+import { Secret } from '../core/secret.ts';
+import { formatSecure, idOfSecret } from '../core/token/secure.ts';
+import type { Fingerprint } from '../core/digest.ts';
+import { readCa } from './ca-records.ts';
+import { answerContent } from './cluster-answers.ts';
+import { readCluster, type StoredCluster } from './cluster-records.ts';
+import { consumeToken, type Issued } from './consume-token.ts';
+import type { Peer } from './join-peer.ts';
+import { observed } from './join-run.ts';
+import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
+import { auditEvent, type Realm } from './realm.ts';
+import { readToken } from './token-records.ts';
+
+export interface EnrollSharedInput {
+  /** The part of the token before the colon, in hex; the whole token is taken as well. */
+  readonly tokenSecret: string;
+  /** A name, or the bytes of one; other bytes become hex. */
+  readonly nodeId: string | Uint8Array;
+  /** Where the node says that it is reached. */
+  readonly nodeAddress: string;
+}
+
+export interface EnrollSharedResult {
+  /** Every authority that members trust now. */
+  readonly caPem: string;
+  readonly certificatePem: string;
+  readonly keyPem: Secret;
+}
+
+const enrolled = object({
+  node: string({ maxLength: 63 }),
+  address: string({ maxLength: 300 }),
+  at: integer(),
+  /** Of the cluster's state that it was given. */
+  sequence: integer(),
+  serial: string({ maxLength: 40 }),
+});
+
+export type EnrolledMember = Parsed<typeof enrolled>;
+
+export const enrolledPrefix = (cluster: string): string => `cluster-enrolled/${cluster}/`;
+
+/** Nodes that were given the shared certificate of a cluster by {@link enrollShared}: the newest time of each. @throws ERR_REALM_MALFORMED */
+export async function listEnrolled(
+  { store }: Pick<Realm, 'store'>,
+  cluster: string,
+  page: { after?: string; limit: number },
+): Promise<readonly EnrolledMember[]> {
+  const entries = await store.list(enrolledPrefix(cluster), page);
+  return entries.map(({ key, value }) => parseDocument(enrolled, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED'));
+}
+
+/**
+ * Gives the shared certificate, by one commit of the use of the token, the member and the audit record. Without a key of its own a
+ * node cannot prove to be the one that asked before, so every request is a new use.
+ * @throws ERR_JOIN_UNAUTHENTICATED for any wrong secret; ERR_TOKEN_*, ERR_REQUEST_MALFORMED, ERR_CLUSTER_NOT_INITIALIZED, ERR_KEY_*
+ */
+export async function enrollShared(service: JoinService, input: EnrollSharedInput, from: Peer): Promise<EnrollSharedResult> {
+  const peer: Peer = { ...from, transport: 'gastrolog' };
+  return observed(service, peer, 'enroll', async (run) => {
+    const realm = realmOfPeer(service, peer);
+    const node = nodeName(input.nodeId);
+    const given: { content?: EnrollSharedResult } = {};
+    const { token, id, stored } = await locate(realm, input.tokenSecret);
+    const { name: cluster, role } = stored.record;
+    await retryConflicts(service, async () => {
+      const onAuthentic = (): void => {
+        if (run.authenticated) return;
+        Object.assign(run, { authenticated: true, cluster, node, subject: id });
+        service.admitToken(id);
+      };
+      const keyThumbprint = `request:${uuidV4(realm.random)}`;
+      await consumeToken(realm, { token, cluster, role, node, keyThumbprint, onAuthentic }, async () => {
+        run.step('verify');
+        const current = await readCluster(realm, cluster);
+        const { ca_pem: caPem, certificate_pem: certificatePem, key_pem: key } = await answerContent(realm, current.record, node);
+        given.content = { caPem, certificatePem, keyPem: new Secret(key) };
+        return issuedTo(realm, current, { node, address: input.nodeAddress });
+      });
+    });
+    run.step('commit');
+    return given.content as EnrollSharedResult;
+  });
+}
+
+/** @throws ERR_REQUEST_MALFORMED */
+function nodeName(given: string | Uint8Array): string {
+  const bytes = typeof given === 'string' ? utf8(given) : given;
+  const name = textOf(bytes) ?? toHex(bytes);
+  if (isName(name)) return name;
+  throw new JoineryError('ERR_REQUEST_MALFORMED', 'node_id: expected 1 to 63 of A-Z a-z 0-9 . _ -, or 1 to 31 bytes, found something else');
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = decodeUtf8(bytes);
+    return isName(text) ? text : undefined;
+  } catch {
+    // Raw bytes, such as a UUID.
+    return undefined;
+  }
+}
+
+interface Located {
+  /** The whole token: the client keeps the pin to itself. */
+  readonly token: string;
+  readonly id: string;
+  readonly stored: StoredCluster;
+}
+
+/** @throws ERR_TOKEN_UNKNOWN for a secret that opens nothing here */
+async function locate(realm: Realm, secretText: string): Promise<Located> {
+  const [hex = ''] = secretText.split(':');
+  const unknown = (): JoineryError =>
+    new JoineryError('ERR_TOKEN_UNKNOWN', 'secure token: expected the secret of one of this realm, found another');
+  if (!/^(?:[0-9a-f]{2}){16,64}$/.test(hex)) throw unknown();
+  const secret = fromHex(hex);
+  const id = idOfSecret(secret);
+  const record = await readToken(realm.store, 'secure', id);
+  if (record === undefined) throw unknown();
+  const stored = await readCluster(realm, record.grant.clusters[0]);
+  for (const ca of stored.record.authorities) {
+    const { certificate } = await readCa(realm, ca, `authority of cluster ${stored.record.name}`);
+    const token = formatSecure({ secret, caFingerprint: certificate.fingerprint as Fingerprint });
+    if (digestOf(utf8(token)) === record.sha256) return { token, id, stored };
+  }
+  // The authority that the token pins is trusted no more.
+  throw unknown();
+}
+
+function issuedTo(
+  realm: Realm,
+  { record, check }: StoredCluster,
+  { node, address }: { readonly node: string; readonly address: string },
+): Issued {
+  const { name: cluster, sequence, certificate } = record;
+  const member: EnrolledMember = { node, address: address.slice(0, 300), at: realm.clock.now(), sequence, serial: certificate.serial };
+  const details = { cluster, address: member.address, sequence, serial: certificate.serial };
+  return {
+    result: { node, sequence },
+    checks: [check],
+    writes: [{ key: `${enrolledPrefix(cluster)}${node}`, value: member }],
+    audit: [auditEvent(realm, { event: 'join.enroll', subject: node, details })],
+  };
+}
