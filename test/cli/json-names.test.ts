@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { runCli } from './harness.ts';
 
@@ -35,6 +36,8 @@ const [CPH, NCL] = [
   ['--purpose', 'node-cert-lifecycle'],
 ];
 const NODE = [...CPH, '--path', 'node.pem', '--state', 'state.json'];
+
+const EXAMPLES = fileURLToPath(new URL('../../templates/policies/', import.meta.url));
 
 /** In this order: each may need what those before it made. */
 const COMMANDS: readonly (readonly string[])[] = [
@@ -83,6 +86,10 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['cert', 'verify', 'web.crt', '--anchor', 'node-root.pem', '--intermediate', 'r/ca/issuing.crt'],
   ['cert', 'export', 'web.crt', '--key', 'web.key', '--password-file', 'p12.pass', '--out', 'web.p12'],
   ['cert', 'renew', 'web.crt', '--key-out', 'web-2.key', '--out', 'web-2.crt'],
+  ['policy', 'check', `${EXAMPLES}attested.yaml`],
+  ['policy', 'test', `${EXAMPLES}attested.cases.yaml`],
+  ['policy', 'explain', `${EXAMPLES}by-role.yaml`, '--cluster', 'prod', '--role', 'worker'],
+  ['policy', 'schema'],
   ['package', 'render', '--cluster', 'prod', '--role', 'worker', '--join-url', 'https://boot.lab.example', '--out', 'pkg'],
   ['package', 'inspect', 'pkg'],
   ['package', 'verify', 'pkg'],
