@@ -1,5 +1,5 @@
 /**
- * A backup is a directory: a consistent copy of state.db, the configuration, keys/ (as encrypted as they are), ca/, and
+ * A backup is a directory: a consistent copy of state.db, the configuration, keys/ (as encrypted as they are), ca/, policies/, and
  * backup.json with every digest. The digests find damage; whoever can write to the backup can also forge them, so its own
  * digest is in the audit log.
  */
@@ -15,6 +15,7 @@ export const MAX_BACKUP_FILE = 4 * 1024 ** 3;
 
 export const STATE_FILE = 'state.db';
 const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
+const DIRECTORIES = ['keys', 'ca', 'policies'];
 
 export interface BackupResult {
   readonly directory: string;
@@ -58,7 +59,7 @@ export async function backupRealm(realm: Realm, engine: StoreEngine, out: string
 /** A backup among the keys would copy itself, and every later one with it. */
 async function assertOutside(files: Files, directory: string, out: string): Promise<void> {
   const identity = (await files.stat(out))?.identity;
-  for (const name of ['keys', 'ca']) {
+  for (const name of await directoriesOf(files, directory)) {
     if (!(await contains(files, `${directory}/${name}`, identity))) continue;
     await files.removeDirectory(out);
     throw new JoineryError('ERR_USAGE', `--out: expected a directory outside ${directory}/${name}, found ${out}`);
@@ -79,8 +80,14 @@ async function copyFiles(files: Files, from: string, to: string): Promise<Backup
   for (const name of CONFIG_FILES) {
     if ((await files.stat(`${from}/${name}`)) !== undefined) rows.push(await copyFile(files, from, to, name));
   }
-  for (const name of ['keys', 'ca']) rows.push(...(await copyTree(files, from, to, name)));
+  for (const name of await directoriesOf(files, from)) rows.push(...(await copyTree(files, from, to, name)));
   return rows;
+}
+
+/** Those that there are: not every realm has policies. */
+async function directoriesOf(files: Files, directory: string): Promise<readonly string[]> {
+  const found = await files.list(directory);
+  return DIRECTORIES.filter((name) => found.includes(name));
 }
 
 async function copyTree(files: Files, from: string, to: string, path: string): Promise<BackupFile[]> {

@@ -89,7 +89,7 @@ async function makeDirectories(files: Files, to: string, manifest: BackupManifes
 }
 
 async function copyChecked(files: Files, backup: string, to: string, row: BackupFile): Promise<void> {
-  const isPublic = row.path.startsWith('ca/') || row.path.startsWith('joinery.');
+  const isPublic = /^(?:ca\/|policies\/|joinery\.)/.test(row.path);
   await files.create(`${to}/${row.path}`, await readChecked(files, backup, row), isPublic ? 0o644 : 0o600);
 }
 

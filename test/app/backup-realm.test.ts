@@ -73,6 +73,16 @@ describe('a backup', () => {
     expect(parseAuditRecord(last?.bytes as Uint8Array)).toMatchObject({ event: 'realm.backup', details: { digest: result.digest } });
   });
 
+  it('holds the policies of the realm, which come back readable as they were', async () => {
+    await mkdir(join(realm.directory, 'policies'));
+    await writeFile(join(realm.directory, 'policies', 'prod.yaml'), 'kind: JoinPolicy');
+    const [out, to] = [join(home, 'backup'), join(home, 'new')];
+    expect(await backupRealm(realm, engine, out)).toMatchObject({ files: 5 });
+    await restore(out, to);
+    expect(await readFile(join(to, 'policies', 'prod.yaml'), 'utf8')).toBe('kind: JoinPolicy');
+    expect((await stat(join(to, 'policies', 'prod.yaml'))).mode & 0o777).toBe(0o644);
+  });
+
   it('is never written over another', async () => {
     await backupRealm(realm, engine, join(home, 'backup'));
     await expect(backupRealm(realm, engine, join(home, 'backup'))).rejects.toMatchObject({ code: 'ERR_FILE_EXISTS' });

@@ -8,7 +8,7 @@ import { parseInstant } from '../time.ts';
 export const BACKUP_MANIFEST = 'backup.json';
 
 /** What a realm is made of, and nothing else: no path leads out of the directory. A plus joins the two names of a cross-certificate. */
-const BACKUP_PATH = /^(?:state\.db|joinery\.(?:yaml|yml|json)|(?:keys|ca)(?:\/[A-Za-z0-9_-][A-Za-z0-9+._-]{0,199}){1,4})$/;
+const BACKUP_PATH = /^(?:state\.db|joinery\.(?:yaml|yml|json)|(?:keys|ca|policies)(?:\/[A-Za-z0-9_-][A-Za-z0-9+._-]{0,199}){1,4})$/;
 
 const manifest = object({
   schema: oneOf(['joinery/realm-backup/1']),
