@@ -24,6 +24,7 @@ import {
 import { createAdminHandler } from '../server/admin-listener.ts';
 import { problemResponse } from '../server/responses.ts';
 import { credentialFiles, type FoundCredentials, readCredentials } from './server-credentials.ts';
+import { gaugesJob } from './server-gauges.ts';
 import { type Jobs, startJobs } from './server-jobs.ts';
 import type { AssembledServer } from './server-service.ts';
 
@@ -74,7 +75,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
     throw error;
   });
   const jobs = startJobs(jobsOf(state), (name, code, message) => logger.log('error', `${name} failed`, { code, detail: message }));
-  for (const name of ['crls', 'refusals']) jobs.poke(name);
+  for (const name of ['crls', 'refusals', 'gauges']) jobs.poke(name);
   const unwatch = watchAll(state, jobs);
   logger.log('info', 'server started', { ...describe(state), admin: `${admin.address.host}:${admin.address.port}` });
   return {
@@ -157,7 +158,12 @@ function jobsOf(state: State) {
     { name: 'refusals', everyMs: 5 * SECOND, run: () => flushRefusals(service) },
     { name: 'certificate', everyMs: MINUTE, run: () => refreshCredentials(state) },
     { name: 'connections', everyMs: MINUTE, run: () => cutSpent(state) },
+    { name: 'gauges', everyMs: MINUTE, run: gaugesJob(gaugesOf(state)) },
   ];
+}
+
+function gaugesOf({ assembled: { service, telemetry }, credentials }: State) {
+  return { telemetry, realm: () => service.realm, certificate: () => credentials.now };
 }
 
 /** Authorities of which something was revoked since their last list; the first round looks at all of them. */
@@ -226,7 +232,7 @@ function watchAll(state: State, jobs: Jobs): () => void {
 
 function watchedFiles({ assembled: { service } }: State): readonly string[] {
   const { directory, config } = service.realm;
-  const policies = config.clusters.flatMap(({ policy }) => (policy === undefined ? [] : [policy, `${policy}.sig`]));
+  const policies = config.clusters.flatMap(({ policy }) => (policy === undefined ? [] : [policy, `${policy}.jws`]));
   const inRealm = (file: string): string => (file.startsWith('/') ? file : join(directory, file));
   return [...CONFIG_FILES.map(inRealm), ...policies.map(inRealm), ...credentialFiles(service.realm)];
 }

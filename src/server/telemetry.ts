@@ -1,6 +1,7 @@
 /** What a server tells of itself: one log line and some metrics for every outcome, and alerts (docs/reference/metrics.md, logging.md). */
 import type { JoinAlert, JoinObserver, JoinOutcome } from '../app/join-peer.ts';
 import type { PolicyReload } from '../app/load-policy.ts';
+import type { TelemetrySnapshot } from '../app/telemetry-snapshot.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import type { Clock } from '../core/ports.ts';
 import type { AlertSink, GaugeValue, Logger, LogLevel, Metrics } from '../core/telemetry.ts';
@@ -25,18 +26,6 @@ export interface ServedRequest {
   /** HTTP status. */
   readonly status: number;
   readonly seconds: number;
-}
-
-/** What gauges show: read from the realm now and then. */
-export interface TelemetrySnapshot {
-  /** End of certificates whose end matters to everybody. */
-  readonly expiries: readonly { readonly kind: 'ca' | 'server'; readonly name: string; readonly notAfter: number }[];
-  /** End of the active trust manifest of each purpose. */
-  readonly manifests: readonly { readonly purpose: string; readonly version: number; readonly expiresAt: number }[];
-  /** How many nodes report which trust bundle version. */
-  readonly trustVersions: readonly { readonly purpose: string; readonly version: string; readonly nodes: number }[];
-  /** How many nodes with an unexpired certificate each cluster has. */
-  readonly nodes: readonly { readonly cluster: string; readonly nodes: number; readonly soonestExpiry: number | undefined }[];
 }
 
 export interface Telemetry extends JoinObserver {

@@ -5,6 +5,7 @@ import { prometheusMetrics } from '../../src/adapters/metrics.ts';
 import type { JoinAlert, JoinOutcome } from '../../src/app/join-peer.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import type { AlertMessage, AlertSink } from '../../src/core/telemetry.ts';
+import { instant } from '../../src/core/time.ts';
 import { createTelemetry, type Telemetry } from '../../src/server/telemetry.ts';
 import { fakeClock } from '../fakes/clock.ts';
 
@@ -53,7 +54,9 @@ describe('outcomes', () => {
     ]);
     expect(await metric('joinery_bootstrap_issued_total')).toEqual(['joinery_bootstrap_issued_total{cluster="prod",operation="join"} 1']);
     expect(await metric('joinery_bootstrap_step_seconds_count')).toHaveLength(4);
-    expect(await metric('joinery_bootstrap_seconds_sum')).toEqual(['joinery_bootstrap_seconds_sum{operation="join",result="accepted"} 0.004']);
+    expect(await metric('joinery_bootstrap_seconds_sum')).toEqual([
+      'joinery_bootstrap_seconds_sum{operation="join",result="accepted"} 0.004',
+    ]);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({
       level: 'info',
@@ -121,15 +124,15 @@ describe('requests, reloads and gauges', () => {
 
   test('shows the last snapshot, and nothing of the one before', async () => {
     const snapshot = {
-      expiries: [{ kind: 'ca', name: 'root', notAfter: 2000000000 }],
-      manifests: [{ purpose: 'control-plane-https', version: 3, expiresAt: 1900000000 }],
+      expiries: [{ kind: 'ca', name: 'root', notAfter: instant(2000000000) }],
+      manifests: [{ purpose: 'control-plane-https', version: 3, expiresAt: instant(1900000000) }],
       trustVersions: [{ purpose: 'control-plane-https', version: '3', nodes: 7 }],
       nodes: [
-        { cluster: 'prod', nodes: 7, soonestExpiry: 1800000000 },
+        { cluster: 'prod', nodes: 7, soonestExpiry: instant(1800000000) },
         { cluster: 'edge', nodes: 0, soonestExpiry: undefined },
       ],
     } as const;
-    telemetry.snapshot({ ...snapshot, expiries: [{ kind: 'server', name: 'gone', notAfter: 1 }] });
+    telemetry.snapshot({ ...snapshot, expiries: [{ kind: 'server', name: 'gone', notAfter: instant(1) }] });
     telemetry.snapshot(snapshot);
     telemetry.load({ connections: 5, requests: 2 });
     const text = await telemetry.metricsText();

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { jsonLogger } from '../../src/adapters/logger.ts';
 import { prometheusMetrics } from '../../src/adapters/metrics.ts';
 import type { JoinOperation } from '../../src/app/join-peer.ts';
+import { instant } from '../../src/core/time.ts';
 import { createTelemetry } from '../../src/server/telemetry.ts';
 import { fakeClock } from '../fakes/clock.ts';
 
@@ -46,10 +47,10 @@ async function liveMetrics(): Promise<string> {
   telemetry.request({ transport: 'rest', route: '/v1/join', status: 200, seconds: 0.1 });
   telemetry.load({ connections: 1, requests: 1 });
   telemetry.snapshot({
-    expiries: [{ kind: 'ca', name: 'root', notAfter: 2000000000 }],
-    manifests: [{ purpose: 'control-plane-https', version: 1, expiresAt: 2000000000 }],
+    expiries: [{ kind: 'ca', name: 'root', notAfter: instant(2000000000) }],
+    manifests: [{ purpose: 'control-plane-https', version: 1, expiresAt: instant(2000000000) }],
     trustVersions: [{ purpose: 'control-plane-https', version: '1', nodes: 2 }],
-    nodes: [{ cluster: 'prod', nodes: 2, soonestExpiry: 2000000000 }],
+    nodes: [{ cluster: 'prod', nodes: 2, soonestExpiry: instant(2000000000) }],
   });
   await telemetry.idle();
   return telemetry.metricsText();
