@@ -10,6 +10,7 @@ import { writePkcs12 } from '../adapters/pkcs12.ts';
 import { portableKeys } from '../adapters/portable-keys.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { systemTimer } from '../adapters/timer.ts';
+import { enrollShared } from '../app/enroll-shared.ts';
 import type { Attestor } from '../app/join-peer.ts';
 import { type JoinService, type OmnirelayService, openJoinService } from '../app/join-service.ts';
 import { openPolicies } from '../app/load-policy.ts';
@@ -57,11 +58,11 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
   });
   const policies = await openPolicies(realm, parseYaml);
   const mac = challengeMac();
-  let service: JoinService | undefined = undefined;
-  const limits = () => limitsOf((service?.realm ?? realm).config.server);
+  const opened: { service?: JoinService } = {};
+  const limits = () => limitsOf((opened.service?.realm ?? realm).config.server);
   const perToken = new RateLimiter(realm.clock, () => limits().per_token);
   const perAddress = new RateLimiter(realm.clock, () => limits().per_address);
-  service = openJoinService(realm, {
+  const service = openJoinService(realm, {
     policies,
     observe: telemetry,
     omnirelay: await omnirelayService(realm, server?.omnirelay),
@@ -70,6 +71,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     ticks: () => systemTimer.elapsed() / 1000,
     ...(options.attestors !== undefined && { attestors: options.attestors }),
   });
+  opened.service = service;
   const documents = openPublicDocuments(realm);
   const handler = createHandlers(service, {
     documents,
@@ -82,6 +84,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
   const grpc = grpcHandler({
     handler,
     onRevocation: (changed) => realm.store.watch(REVOCATION_LOG, changed),
+    enroll: server?.gastrolog === true ? (request, peer) => enrollShared(service, request, { ...peer, transport: 'gastrolog' }) : undefined,
     limits,
     newCorrelationId: () => uuidV4(systemRandom),
   });

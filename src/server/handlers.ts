@@ -8,6 +8,7 @@ import type { Challenge } from '../core/join/messages.ts';
 import type { RateLimiter } from '../core/join/rate-limit.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { joinRoutes } from './join-routes.ts';
+import { omnirelayRoutes } from './omnirelay-routes.ts';
 import { publicRoutes } from './public-routes.ts';
 import { problemResponse } from './responses.ts';
 import { type Find, router } from './router.ts';
@@ -25,7 +26,7 @@ export interface HandlerWorld {
 
 /** The REST half of a server (FORMATS 4). It answers every request and never rejects. */
 export function createHandlers(service: JoinService, world: HandlerWorld): HttpHandler {
-  const find = router([...publicRoutes(world), ...joinRoutes(service), ...adminRoutes(service)]);
+  const find = router([...publicRoutes(world), ...joinRoutes(service), ...adminRoutes(service), ...omnirelayRoutes(service)]);
   return async (request) => {
     const start = service.ticks();
     const seen = { route: 'none' };
