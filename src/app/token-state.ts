@@ -92,7 +92,7 @@ async function readRealmMark(store: Store): Promise<number | undefined> {
 }
 
 /** The latest time that the realm has recorded. */
-async function readClockMark(store: Store): Promise<Instant | undefined> {
+export async function readClockMark(store: Store): Promise<Instant | undefined> {
   const entry = await store.get(CLOCK);
   return entry && (parseDocument(clock, entry.value, `state.db, ${CLOCK}`, 'ERR_REALM_MALFORMED').at as Instant);
 }
