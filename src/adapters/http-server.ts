@@ -65,7 +65,8 @@ const MAX_HEADER_PAIRS = 64;
 /** `/package.Service/Method` */
 const RPC_PATH = /^\/[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)+\/[A-Za-z0-9_]+$/;
 
-function tlsOptions({ chainPem, keyPem }: TlsCredentials) {
+/** What clients of the server see: TLS 1.3 with these suites, no resumption, no authority of its own. */
+export function tlsOptions({ chainPem, keyPem }: TlsCredentials) {
   return {
     cert: chainPem,
     key: keyPem.reveal(),
@@ -78,7 +79,8 @@ function tlsOptions({ chainPem, keyPem }: TlsCredentials) {
   } satisfies SecureServerOptions;
 }
 
-function serverOptions(credentials: TlsCredentials, limits: ServerLimits): SecureServerOptions {
+/** For a listener of node:http2 that speaks HTTP/1.1 too. */
+export function serverOptions(credentials: TlsCredentials, limits: ServerLimits): SecureServerOptions {
   const http1Options = {
     headersTimeout: limits.header_timeout * 1000,
     requestTimeout: limits.request_timeout * 1000,
@@ -146,7 +148,8 @@ interface Arrival {
   readonly busy: number;
 }
 
-function dispatch(options: HttpServerOptions, { request, response, stopping, busy }: Arrival): Promise<void> {
+/** Answers one request: gRPC by its own half, the rest by the handler. */
+export function dispatch(options: HttpServerOptions, { request, response, stopping, busy }: Arrival): Promise<void> {
   const limits = options.limits();
   const { grpc, newCorrelationId, refuse } = options;
   const path = (request.url ?? '').split('?', 1)[0] as string;

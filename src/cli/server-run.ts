@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { CONFIG_FILES, loadConfig } from '../adapters/config-file.ts';
 import { watchFiles } from '../adapters/file-watch.ts';
-import { type HttpServer, startHttpServer } from '../adapters/http-server.ts';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from '../adapters/http-server.ts';
 import { startPlainServer } from '../adapters/plain-server.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { signCheckpoint } from '../app/checkpoint-audit.ts';
@@ -29,6 +29,8 @@ import { type Jobs, startJobs } from './server-jobs.ts';
 import type { AssembledServer } from './server-service.ts';
 
 export interface RunOptions {
+  /** Opens the port for nodes; default: one of its own, by `server.listen`. */
+  readonly open?: ((options: HttpServerOptions) => Promise<HttpServer>) | undefined;
   /** Members of `server` that count instead of those in `joinery.yaml`, also after a reload. */
   readonly overrides?: ServerConfig | undefined;
 }
@@ -57,7 +59,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
   const { logger } = telemetry;
   const credentials = { now: await readCredentials(service.realm) };
   const limits = () => limitsOf(service.realm.config.server);
-  const http = await startHttpServer({
+  const http = await (options.open ?? startHttpServer)({
     listen: listenAddress(service.realm.config.server?.listen ?? DEFAULT_LISTEN),
     credentials: credentials.now,
     handler: assembled.handler,
