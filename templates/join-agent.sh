@@ -545,7 +545,9 @@ describe_certificate() {
 write_meta() {
   printf '{"audit_id":"%s","cluster":"%s","expires_at":"%s","fingerprint":"%s","identity":"%s","installed_at":"%s",' \
     "$audit_id" "$cluster" "$expires" "$fingerprint" "$identity" "$now"
-  printf '%s"schema":"joinery/node-identity/1","serial":"%s"}\n' "$renew" "$serial"
+  printf '%s' "$renew"
+  [ -z "$role" ] || printf '"role":"%s",' "$role"
+  printf '"schema":"joinery/node-identity/1","serial":"%s"}\n' "$serial"
 }
 
 # $1 join or renew

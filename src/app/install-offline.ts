@@ -8,6 +8,7 @@ import { readAnswerFile, spkiOf } from '../core/join/offline.ts';
 import { nodeLayout } from '../core/onboarding/layout.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import { installIdentity, type InstalledIdentity, type InstallWorld } from './install-identity.ts';
+import { type NodeIdentity, readNodeIdentity } from './node-identity.ts';
 import { readOnboarding, writeOnboarding } from './node-settings.ts';
 import { pendingKey } from './pending-key.ts';
 
@@ -28,14 +29,20 @@ export interface InstallOffline {
   readonly urls: readonly string[];
 }
 
+export type InstalledOffline =
+  | ({ readonly state: 'installed' } & InstalledIdentity)
+  /** The identity in use is that of the answer: an earlier run has installed it. */
+  | { readonly state: 'already-installed'; readonly identity: NodeIdentity };
+
 /**
  * @throws ERR_NODE_NOT_JOINED without a request of this node, ERR_REPLY_KEY without an answer for its key, and what
  * {@link installIdentity} throws. After a refusal the identity is as it was.
  */
-export async function installOffline(world: InstallWorld, input: InstallOffline): Promise<InstalledIdentity> {
+export async function installOffline(world: InstallWorld, input: InstallOffline): Promise<InstalledOffline> {
   const { directory, answers, firstDigests, urls } = input;
   const onboarding = await readOnboarding(world, directory);
-  const pending = await pendingOf(world, directory);
+  if ((await world.files.stat(identityLayout(directory).pendingKey)) === undefined) return installedBefore(world, input);
+  const pending = await pendingKey(world, directory, 'join');
   const reply = answerFor(answers, pending.key.spki);
   const environment = onboarding && { environment_name: onboarding.environment.name, environment_domain: onboarding.environment.domain };
   const installed = await installIdentity(world, {
@@ -49,17 +56,19 @@ export async function installOffline(world: InstallWorld, input: InstallOffline)
     tokenFile: onboarding && nodeLayout(onboarding).token,
   });
   if (urls.length > 0) await writeOnboarding(world, directory, { reply, urls, node: onboarding?.node });
-  return installed;
+  return { state: 'installed', ...installed };
 }
 
-async function pendingOf(world: InstallWorld, directory: string) {
-  const path = identityLayout(directory).pendingKey;
-  if ((await world.files.stat(path)) === undefined) {
-    throw new JoineryError('ERR_NODE_NOT_JOINED', `${path}: expected the key of a request, found none`, {
+/** Without a pending key: either nothing was asked, or all is done. */
+async function installedBefore(world: InstallWorld, { directory, answers }: InstallOffline): Promise<InstalledOffline> {
+  const identity = await readNodeIdentity(world, directory);
+  if (identity === undefined) {
+    throw new JoineryError('ERR_NODE_NOT_JOINED', `${directory}: expected the key of a request, found none`, {
       hint: 'joinery node request makes one; an answer is for the key that asked',
     });
   }
-  return pendingKey(world, directory, 'join');
+  answerFor(answers, identity.certificate.spki);
+  return { state: 'already-installed', identity };
 }
 
 function answerFor(answers: readonly OfflineAnswer[], spki: Uint8Array): JoinReply {

@@ -38,7 +38,8 @@ export default class NodeInstall extends BaseCommand<typeof NodeInstall> {
       firstDigests: trustDigestFlags(flags['trust-digest']),
       urls: flags.url,
     });
-    const shown = shownIdentity(installed);
-    return { data: { directory, ...identityData(shown) }, text: `installed\n${identityText(shown, directory)}` };
+    const shown = shownIdentity(installed.state === 'installed' ? installed : installed.identity);
+    const title = installed.state === 'installed' ? 'installed' : 'installed before, nothing to do';
+    return { data: { state: installed.state, directory, ...identityData(shown) }, text: `${title}\n${identityText(shown, directory)}` };
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Joining without a network: the messages of the join protocol as files that somebody carries. `joinery/node-request/1` goes from the
- * node to the authority and holds the join token, `joinery/node-answer/1` comes back and holds no secret.
+ * Joining without a network: the messages of the join protocol as files that somebody carries. `joinery/join-request/1` goes from the
+ * node to the authority and holds the join token, `joinery/join-answer/1` comes back and holds no secret.
  */
 import { canonicalBytes, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { pinOf } from '../digest.ts';
@@ -19,8 +19,8 @@ export const MAX_OFFLINE_FILE = 4 * 1024 * 1024;
 export const REQUEST_ENDING = '.request.json';
 export const ANSWER_ENDING = '.answer.json';
 
-const nodeRequest = object({ schema: oneOf(['joinery/node-request/1']), created_at: instantText(), request: jsonObject });
-const nodeAnswer = object({ schema: oneOf(['joinery/node-answer/1']), created_at: instantText(), reply: jsonObject });
+const joinRequest = object({ schema: oneOf(['joinery/join-request/1']), created_at: instantText(), request: jsonObject });
+const joinAnswer = object({ schema: oneOf(['joinery/join-answer/1']), created_at: instantText(), reply: jsonObject });
 
 export interface OfflineFile {
   /** Without a directory; one key has one name, however often it is written, and no two keys share one, on FAT neither. */
@@ -32,7 +32,7 @@ export function requestFile(request: JoinRequest, now: Instant): OfflineFile {
   const { der } = readCsrPem(request.csr).publicKey;
   return {
     name: `${nameFor(request.node_id ?? 'node', der)}${REQUEST_ENDING}`,
-    bytes: documentBytes({ schema: 'joinery/node-request/1', created_at: formatInstant(now), request: request as JsonObject }),
+    bytes: documentBytes({ schema: 'joinery/join-request/1', created_at: formatInstant(now), request: request as JsonObject }),
   };
 }
 
@@ -40,7 +40,7 @@ export function requestFile(request: JoinRequest, now: Instant): OfflineFile {
 export function answerFile(reply: JoinReply, now: Instant): OfflineFile {
   return {
     name: `${nameFor(reply.node_id, spkiOf(reply, 'reply'))}${ANSWER_ENDING}`,
-    bytes: documentBytes({ schema: 'joinery/node-answer/1', created_at: formatInstant(now), reply: reply as JsonObject }),
+    bytes: documentBytes({ schema: 'joinery/join-answer/1', created_at: formatInstant(now), reply: reply as JsonObject }),
   };
 }
 
@@ -54,17 +54,17 @@ function documentBytes(document: JsonObject): Uint8Array {
 
 /** @param what names the file. @throws ERR_JSON_MALFORMED, ERR_ENCODING_MALFORMED, ERR_REQUEST_MALFORMED */
 export function readRequestFile(bytes: Uint8Array, what: string): JoinRequest {
-  const { request } = read(nodeRequest, bytes, what, 'ERR_REQUEST_MALFORMED');
+  const { request } = read(joinRequest, bytes, what, 'ERR_REQUEST_MALFORMED');
   return parseRequest('join', request);
 }
 
-/** @param what names the file. @throws ERR_JSON_MALFORMED, ERR_ENCODING_MALFORMED, ERR_REPLY_MALFORMED */
+/** @param what names the file. @throws ERR_JSON_MALFORMED, ERR_ENCODING_MALFORMED, ERR_INPUT_MALFORMED, ERR_REPLY_MALFORMED */
 export function readAnswerFile(bytes: Uint8Array, what: string): JoinReply {
-  const { reply } = read(nodeAnswer, bytes, what, 'ERR_REPLY_MALFORMED');
+  const { reply } = read(joinAnswer, bytes, what, 'ERR_INPUT_MALFORMED');
   return parseReply('join', reply);
 }
 
-function read<T>(parser: Parser<T>, bytes: Uint8Array, what: string, code: 'ERR_REQUEST_MALFORMED' | 'ERR_REPLY_MALFORMED'): T {
+function read<T>(parser: Parser<T>, bytes: Uint8Array, what: string, code: 'ERR_REQUEST_MALFORMED' | 'ERR_INPUT_MALFORMED'): T {
   const value: JsonValue = parseStrictJson(decodeUtf8(bytes, what), what, { maxLength: MAX_OFFLINE_FILE });
   return parseDocument(parser, value, what, code);
 }
@@ -77,6 +77,6 @@ export function spkiOf(reply: Pick<JoinReply, 'certificate_pem'>, what: string):
 }
 
 /** JSON Schemas of the two documents; what `request` and `reply` hold is in the schemas of the join protocol. */
-export function offlineSchemas(): Readonly<Record<'node-request' | 'node-answer', JsonObject>> {
-  return { 'node-request': nodeRequest.schema, 'node-answer': nodeAnswer.schema };
+export function offlineSchemas(): Readonly<Record<'join-request' | 'join-answer', JsonObject>> {
+  return { 'join-request': joinRequest.schema, 'join-answer': joinAnswer.schema };
 }
