@@ -229,7 +229,6 @@ export const ERRORS = {
   // join policies
   ERR_POLICY_MALFORMED: malformed('not a join policy'),
   ERR_POLICY_DENIED: refused('the policy of the cluster refuses the node'),
-  ERR_POLICY_WIDENED: refused('a request asks for more than its token grants'),
   ERR_POLICY_UNSIGNED: refused('a policy has no signature where one is required'),
   ERR_POLICY_SIGNATURE: refused('no signature of a policy is by a configured signer'),
   ERR_POLICY_ROLLBACK: refused('a policy is older than the one in use'),
