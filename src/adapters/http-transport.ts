@@ -71,9 +71,9 @@ export function openHttpTransport(options: Options) {
       const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
       const where = `${options.server.host}:${options.server.port}`;
       if (signal.aborted) throw timeLimit(where, deadline);
-      const opened = await aborted(connection(request.timeoutMs), signal, where, deadline);
+      const work = async (): Promise<Reply> => (await connection(request.timeoutMs)).exchange(request, signal);
       try {
-        return await opened.exchange(request, signal);
+        return await untilAborted(work(), signal);
       } catch (cause) {
         throw failure(cause, where, deadline, request.signal);
       }
@@ -91,19 +91,16 @@ function keyOf({ anchors, identity }: Tls): string {
   return [...anchors.map((der) => Buffer.from(der).toString('base64')), identity?.certificates ?? ''].join('\n');
 }
 
-/** A caller that gives up does not wait for a handshake; the handshake ends by its own time limit. */
-async function aborted(work: Promise<Connection>, signal: AbortSignal, where: string, deadline: AbortSignal): Promise<Connection> {
+/** Whatever a handshake or a stream that broke oddly does: whoever gives up does not wait for it. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const given = new AbortController();
+  const abort = once(signal, 'abort', { signal: given.signal }).then(
+    () => Promise.reject(new Error('aborted')),
+    // The work was done first: nobody listens any more.
+    () => new Promise<never>(() => undefined),
+  );
   try {
-    return await Promise.race([
-      work,
-      once(signal, 'abort', { signal: given.signal }).then(
-        () => {
-          throw timeLimit(where, deadline);
-        },
-        () => new Promise<never>(() => undefined),
-      ),
-    ]);
+    return await Promise.race([work, abort]);
   } finally {
     given.abort();
   }
@@ -156,13 +153,22 @@ async function http2Exchange(session: ClientHttp2Session, authority: string, req
     },
     { signal, endStream: body === undefined },
   );
-  const answered = Promise.all([once(stream, 'response') as Promise<[IncomingHttpHeaders]>, readBody(stream, request.maxBytes)]);
+  const answered = Promise.all([responseOf(stream), readBody(stream, request.maxBytes)]);
   // Without a body the stream has ended our side already.
   if (body !== undefined) stream.end(body);
-  const [[raw], bytes] = await answered;
+  const [raw, bytes] = await answered;
   // A session that was destroyed can look like a clean end of its streams.
   if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Truncated();
   return whole({ status: Number(raw[':status']), headers: headerMap(raw), body: bytes });
+}
+
+/** A session that the server destroys can end its streams without an error and without a reply. */
+function responseOf(stream: ClientHttp2Stream): Promise<IncomingHttpHeaders> {
+  return new Promise((resolve, reject) => {
+    stream.once('response', resolve);
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Truncated()));
+  });
 }
 
 function overHttp1(first: TLSSocket, server: ServerAddress): Connection {
@@ -172,7 +178,7 @@ function overHttp1(first: TLSSocket, server: ServerAddress): Connection {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   agent.createConnection = () => first;
   return {
-    alive: () => !broken,
+    alive: () => !broken && !first.destroyed,
     exchange: (request, signal) => http1Exchange(agent, server, request, signal),
     retire: () => first.end(),
     destroy: () => {
@@ -240,6 +246,8 @@ function timeLimit(where: string, deadline: AbortSignal): JoineryError {
 /** @param caller the signal of whoever asked. */
 function failure(cause: unknown, where: string, deadline: AbortSignal, caller: AbortSignal | undefined): JoineryError {
   if (deadline.aborted || caller?.aborted === true) return timeLimit(where, deadline);
+  // Of the handshake, or of whoever judged it.
+  if (cause instanceof JoineryError) return cause;
   if (cause instanceof TooLarge) {
     return new JoineryError('ERR_REPLY_TOO_LARGE', `${where}: expected a reply of at most ${cause.maxBytes} bytes, found more`);
   }
