@@ -59,6 +59,7 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
         if (run.authenticated) return;
         Object.assign(run, { authenticated: true, cluster, node, subject: outline.id });
         service.admitToken(outline.id);
+        assertClear(outline, request);
       },
     },
     async (grant) => {
@@ -104,18 +105,20 @@ function committed(realm: Realm, { peer }: Run, issue: NodeIssue, extra: Extra):
   };
 }
 
-/** The cluster that is meant, as the configuration spells it. @throws ERR_TOKEN_AUDIENCE */
+/** The cluster that is meant, as the configuration spells it. */
 function clusterName({ config }: Realm, { format, clusters }: Grant, { cluster }: JoinRequest): string {
-  const [only, ...others] = clusters as [string, ...string[]];
-  if (cluster === undefined && others.length > 0) {
-    throw new JoineryError('ERR_TOKEN_AUDIENCE', 'cluster: expected one of the clusters of the token named in the request, found none', {
-      hint: 'a token of several clusters needs the member cluster in the request',
-    });
-  }
-  const wanted = cluster ?? only;
+  const wanted = cluster ?? (clusters[0] as string);
   // OmniRelay's tokens are compared without case (FORMATS 1).
   if (format !== 'omnirelay') return wanted;
   return config.clusters.find(({ name }) => name.toLowerCase() === wanted.toLowerCase())?.name ?? wanted;
+}
+
+/** @throws ERR_TOKEN_AUDIENCE */
+function assertClear({ clusters }: Grant, { cluster }: JoinRequest): void {
+  if (cluster !== undefined || clusters.length === 1) return;
+  throw new JoineryError('ERR_TOKEN_AUDIENCE', `cluster: expected one of ${clusters.join(', ')} named in the request, found none`, {
+    hint: 'a token of several clusters needs the member cluster in the request',
+  });
 }
 
 /** The token that `cluster init` made is reusable and may never end: it gives the shared certificate and no other (FORMATS 1). */
