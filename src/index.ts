@@ -1,8 +1,13 @@
 /**
  * The public library: what a service needs to check what joinery makes, with the same rules and the same errors as the command line.
- * Signature checks are handed in as ports; the ones that joinery itself uses are exported beside them.
+ * Signature checks are handed in as ports; the ones that joinery itself uses are exported beside them. A service hosts bootstrap servers by
+ * createBootstrapServer and calls them by createBootstrapClient.
  */
 export { verifyJws } from './adapters/jose.ts';
+export type { BootstrapServer, BootstrapServerOptions, MountedServer } from './bootstrap-server.ts';
+export { createBootstrapServer } from './lazy-server.ts';
+export { createBootstrapClient } from './bootstrap-client.ts';
+export type { BootstrapClient, BootstrapClientOptions } from './client/client.ts';
 export { verifySignature } from './adapters/signatures.ts';
 export { canonicalBytes, canonicalJson, type JsonObject, type JsonValue, parseStrictJson } from './core/canonical-json.ts';
 export { type Digest, digestOf, type Fingerprint, fingerprintOf, parseDigest, type Pin, pinOf } from './core/digest.ts';
