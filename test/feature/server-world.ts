@@ -5,12 +5,23 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificateReadBack } from '../../src/adapters/certificate-read-back.ts';
+import { systemClock } from '../../src/adapters/clock.ts';
+import { loadConfig } from '../../src/adapters/config-file.ts';
+import { systemFiles } from '../../src/adapters/files.ts';
+import { verifyJws } from '../../src/adapters/jose.ts';
+import { openKeyVault } from '../../src/adapters/key-files.ts';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
+import { systemRandom } from '../../src/adapters/random.ts';
+import { verifySignature } from '../../src/adapters/signatures.ts';
+import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
+import { mintToken } from '../../src/app/mint-token.ts';
 import { createBootstrapClient } from '../../src/bootstrap-client.ts';
 import type { BootstrapClient } from '../../src/client/client.ts';
 import { toPem } from '../../src/core/encoding.ts';
 import type { JoinReply } from '../../src/core/join/messages.ts';
 import { Secret } from '../../src/core/secret.ts';
+import type { Instant, Seconds } from '../../src/core/time.ts';
 import { writeCsr } from '../../src/core/x509/csr-writer.ts';
 import { writeName } from '../../src/core/x509/name-text.ts';
 import { runCli } from '../cli/harness.ts';
@@ -24,6 +35,8 @@ export interface TestRealm {
   /** Runs a command of joinery in this process. @returns `data` of its result; throws the code of its error. */
   run(...argv: string[]): Promise<Record<string, unknown>>;
   mint(...argv: string[]): Promise<string>;
+  /** A token of cluster prod that was minted an hour ago, for a quarter of one. */
+  readonly expiredToken: string;
   audit(event?: string): Promise<readonly AuditRecord[]>;
   /** Changes joinery.yaml. */
   configure(change: (config: Record<string, unknown>) => void): void;
@@ -87,11 +100,13 @@ export async function testRealm(keys: 'plain' | { readonly offline: string; read
     await run('trust', 'publish', '--purpose', purpose, '--ca', ca);
     await run('trust', 'activate', '--purpose', purpose, '--version', '1');
   }
+  const expiredToken = keys === 'plain' ? await mintInThePast(directory) : '';
   let tokens = 0;
   return {
     directory,
     webRoot: readFileSync(join(directory, 'ca/web-root.crt'), 'utf8'),
     run,
+    expiredToken,
     async mint(...argv) {
       const out = join(directory, `token-${tokens++}`);
       await run('token', 'mint', '--cluster', 'prod', '--role', 'worker', '--out', out, ...argv);
@@ -104,6 +119,22 @@ export async function testRealm(keys: 'plain' | { readonly offline: string; read
     configure,
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** Before anything else was minted: later the realm would refuse a clock that is behind. */
+async function mintInThePast(directory: string): Promise<string> {
+  const { config } = await loadConfig(directory);
+  const store = await openSqliteStore({ path: join(directory, 'state.db') });
+  const vault = openKeyVault({ directory, files: systemFiles, plaintext: true, passphrase: () => Promise.reject(new Error('plain')) });
+  const clock = { now: () => (systemClock.now() - 3600) as Instant };
+  const world = { clock, random: systemRandom, verifySignature, verifyJws, certificates: certificateReadBack, files: systemFiles };
+  const caller = { actor: { name: 'alice', verified: false }, correlationId: 'past' };
+  const { token } = await mintToken(
+    { ...world, directory, config, store, vault, caller },
+    { clusters: ['prod'], role: 'worker', ttl: 900 as Seconds },
+  );
+  await store.close();
+  return token.reveal();
 }
 
 /** A server that runs, however it was started. */
@@ -125,14 +156,16 @@ export interface ServerFixture {
 }
 
 /** Waits for the line that tells the addresses, on the standard output of a child. */
-async function listening(child: ChildProcess, errors: () => string): Promise<{ listen: string; admin: string }> {
-  let text = '';
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-    text += chunk.toString();
-    const line = /^\{.*"event".*\}$/m.exec(text)?.[0];
-    if (line !== undefined) return JSON.parse(line) as { listen: string; admin: string };
-  }
-  throw new Error(`the server ended before it listened: ${text}${errors()}`);
+function listening(child: ChildProcess, errors: () => string): Promise<{ listen: string; admin: string }> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk) => {
+      text += String(chunk);
+      const line = /^\{.*"event".*\}$/m.exec(text)?.[0];
+      if (line !== undefined) resolve(JSON.parse(line) as { listen: string; admin: string });
+    });
+    child.once('exit', () => reject(new Error(`the server ended before it listened: ${text}${errors()}`)));
+  });
 }
 
 /** Starts a program that prints `{"event":"listening","listen","admin"}` and logs JSON lines to stderr. */
@@ -146,7 +179,6 @@ export async function startProcess(argv: readonly string[], realm: TestRealm, en
   child.stderr.on('data', (chunk) => (errors += String(chunk)));
   const exited = once(child, 'exit');
   const { listen, admin } = await listening(child, () => errors);
-  child.stdout.resume();
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await exited;

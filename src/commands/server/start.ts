@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { passphraseFlags, realmFlags } from '../../cli/flags.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
 import { listenMembers } from '../../core/realm/server-config.ts';
 import { serve } from '../../cli/server-command.ts';
-import { jsonText } from '../../cli/render/text.ts';
 
 export default class ServerStart extends BaseCommand<typeof ServerStart> {
   static override summary = 'Let nodes join, renew and fetch trust over the network';
@@ -44,7 +44,7 @@ export default class ServerStart extends BaseCommand<typeof ServerStart> {
       logLevel,
       server: listenMembers({ listen, admin_listen: adminListen }),
       started: ({ listen: at, admin }) =>
-        this.line(json ? jsonText({ event: 'listening', listen: at, admin }) : `listening on ${at}, health and metrics on ${admin}`),
+        this.line(json ? canonicalJson({ event: 'listening', listen: at, admin }) : `listening on ${at}, health and metrics on ${admin}`),
     });
     return { data: { ...addresses, signal }, text: `stopped by ${signal}` };
   }
