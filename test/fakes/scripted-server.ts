@@ -60,7 +60,7 @@ export async function scriptedServer(
     response.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const session = (request as { readonly stream?: { readonly session?: ServerHttp2Session } }).stream?.session;
+      const session = (request as unknown as { readonly stream?: { readonly session?: ServerHttp2Session } }).stream?.session;
       const entry: Asked = {
         method: request.method,
         path: request.url,
