@@ -1,0 +1,224 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { portableKeys } from '../../src/adapters/portable-keys.ts';
+import { acceptJoin } from '../../src/app/accept-join.ts';
+import { authenticateAdmin, authenticateNode } from '../../src/app/authenticate.ts';
+import { certificateKey } from '../../src/app/certificate-records.ts';
+import { issueAdmin } from '../../src/app/issue-admin.ts';
+import type { LoadedPolicy } from '../../src/app/load-policy.ts';
+import { nodeKey as storeKeyOfNode } from '../../src/app/node-records.ts';
+import { renewNode } from '../../src/app/renew-node.ts';
+import { revokeCertificate } from '../../src/app/revoke-certificate.ts';
+import { revokeNode } from '../../src/app/revoke-node.ts';
+import { signCertificate } from '../../src/app/sign-certificate.ts';
+import type { JsonObject } from '../../src/core/canonical-json.ts';
+import { parsePem } from '../../src/core/encoding.ts';
+import type { JoinReply } from '../../src/core/join/messages.ts';
+import { readCsrPem } from '../../src/core/join/node-key.ts';
+import { parsePolicy } from '../../src/core/policy/document.ts';
+import { compilePolicy } from '../../src/core/policy/evaluate.ts';
+import type { Seconds } from '../../src/core/time.ts';
+import { type Certificate, parseCertificate } from '../../src/core/x509/certificate.ts';
+import { auditEvents, JOIN_DOMAIN, joinWorld, type JoinWorld, nodeKey, peerAt } from '../fakes/join-realm.ts';
+import { codeOf } from './token-realm.ts';
+
+let world: JoinWorld;
+let reply: JoinReply;
+let certificate: Certificate;
+const certificateIn = (found: JoinReply) => parseCertificate(parsePem(found.certificate_pem)[0]?.der as Uint8Array);
+
+beforeEach(async () => {
+  world = await joinWorld();
+  reply = await acceptJoin(
+    world.service,
+    { token: await world.mint({ labels: { zone: 'a' } }), csr: (await nodeKey()).csr, node_id: 'n1' },
+    peerAt(),
+  );
+  certificate = certificateIn(reply);
+});
+
+const renew = (csr: string, presented: Certificate | undefined = certificate, { service } = world) =>
+  renewNode(service, { csr }, peerAt('192.0.2.9', { certificate: presented }));
+const newCsr = async () => (await nodeKey()).csr;
+
+function put(key: string, value: JsonObject) {
+  return world.realm.store.commit({ checks: [], writes: [{ key, value }], audit: [] });
+}
+
+describe('a renewal', () => {
+  test('gives the same identity for a new key and time', async () => {
+    const { realm, service, watched } = world;
+    realm.clock.advance(3600);
+    const size = await realm.store.auditSize();
+    const renewed = await renew(await newCsr());
+    expect(renewed).toMatchObject({
+      cluster: 'prod',
+      role: 'worker',
+      node_id: 'n1',
+      identity: reply.identity,
+      expires_at: '2026-11-23T11:00:00Z',
+    });
+    expect(certificateIn(renewed).serialNumber).not.toBe(certificate.serialNumber);
+    expect((await auditEvents(realm)).slice(size).map(({ event }) => event)).toEqual(['cert.renew', 'renew.accept']);
+    expect(watched.outcomes.at(-1)).toMatchObject({ operation: 'renew', result: 'accepted', cluster: 'prod', node: 'n1' });
+    expect(realm.store.dump()[storeKeyOfNode('prod', 'n1')]).toMatchObject({ epoch: 1, labels: { zone: 'a' }, certificates: [{}, {}] });
+    const again = await renewNode(service, { csr: await newCsr() }, peerAt('a', { certificate: certificateIn(renewed) }));
+    expect(again.identity).toBe(reply.identity);
+  });
+
+  test('gives the same key the same answer, and another key none', async () => {
+    const csr = await newCsr();
+    const first = await renew(csr);
+    world.realm.clock.advance(60);
+    expect(await renew(csr)).toEqual(first);
+    expect(world.watched.outcomes.at(-1)).toMatchObject({ result: 'same-request' });
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_RENEW_KEY');
+    expect(world.watched.alerts).toMatchObject([{ kind: 'second-renewal-key', node: 'n1', subject: certificate.serialNumber }]);
+    expect((await auditEvents(world.realm)).at(-1)).toMatchObject({ event: 'renew.refuse', reason: 'ERR_RENEW_KEY' });
+  });
+
+  test('is one when two ask at once', async () => {
+    const csr = await newCsr();
+    const [one, two] = await Promise.all([renew(csr), renew(csr)]);
+    expect(one).toEqual(two);
+  });
+
+  test('asks the policy again', async () => {
+    const document = parsePolicy(
+      { apiVersion: 'joinery.dev/v1', kind: 'JoinPolicy', metadata: { name: 'strict', version: 1 }, spec: { rules: [] } },
+      'policy',
+    );
+    const loaded: LoadedPolicy = { policy: compilePolicy(document), name: 'strict', version: 1 };
+    const service = { ...world.service, policies: { current: () => loaded, reload: () => Promise.resolve([]) } };
+    expect(await codeOf(renewNode(service, { csr: await newCsr() }, peerAt('a', { certificate })))).toBe('ERR_POLICY_DENIED');
+  });
+
+  test('keeps the evidence of the join', async () => {
+    const key = `node-cert/${certificate.serialNumber}`;
+    const attestation = { provider: 'tpm', claims: { a: 1 }, issued_at: 1, digest: 'd', verified_at: 2 };
+    await put(key, { ...(world.realm.store.dump()[key] as JsonObject), attestation });
+    const next = certificateIn(await renew(await newCsr()));
+    expect(world.realm.store.dump()[`node-cert/${next.serialNumber}`]).toMatchObject({ attestation });
+    await put(`node-cert/${next.serialNumber}`, {
+      ...(world.realm.store.dump()[`node-cert/${next.serialNumber}`] as JsonObject),
+      attestation: { ...attestation, claims: 'none' },
+    });
+    expect((await renew(await newCsr(), next)).node_id).toBe('n1');
+  });
+});
+
+describe('a renewal is refused', () => {
+  test('without a certificate of this realm, as one code', async () => {
+    expect(await codeOf(renewNode(world.service, { csr: await newCsr() }, peerAt()))).toBe('ERR_JOIN_UNAUTHENTICATED');
+    const elsewhere = await joinWorld();
+    const stranger = await acceptJoin(elsewhere.service, { token: await elsewhere.mint(), csr: await newCsr() }, peerAt());
+    expect(await codeOf(renew(await newCsr(), { ...certificate, fingerprint: certificateIn(stranger).fingerprint }))).toBe(
+      'ERR_JOIN_UNAUTHENTICATED',
+    );
+    expect(await codeOf(renew(await newCsr(), { ...certificate, serialNumber: '00' }))).toBe('ERR_JOIN_UNAUTHENTICATED');
+    expect(await codeOf(renew(await newCsr(), { ...certificate, serialNumber: '0'.repeat(40) }))).toBe('ERR_JOIN_UNAUTHENTICATED');
+  });
+
+  test('when the certificate has expired or is revoked, or its authority is', async () => {
+    const key = certificateKey(certificate.serialNumber);
+    const record = world.realm.store.dump()[key] as JsonObject;
+    await put('ca/node-issuing', {
+      ...(world.realm.store.dump()['ca/node-issuing'] as JsonObject),
+      revoked: { at: 1, reason: 'cACompromise' },
+    });
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_CA_REVOKED');
+    await put(key, { ...record, revoked: { at: 1, reason: 'keyCompromise' } });
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_CERTIFICATE_REVOKED');
+    world.realm.clock.advance(86400);
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_CERTIFICATE_EXPIRED');
+  });
+
+  test('when the node is revoked', async () => {
+    const key = storeKeyOfNode('prod', 'n1');
+    await put(key, { ...(world.realm.store.dump()[key] as JsonObject), revoked: { at: 1, reason: 'keyCompromise' } });
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_NODE_REVOKED');
+  });
+
+  test('for a key whose certificate was revoked', async () => {
+    const other = await nodeKey();
+    const { service, realm } = world;
+    const second = certificateIn(await acceptJoin(service, { token: await world.mint(), csr: other.csr }, peerAt()));
+    await revokeCertificate(realm, { serial: second.serialNumber, reason: 'keyCompromise' });
+    expect(await codeOf(renew(other.csr))).toBe('ERR_NODE_REVOKED');
+  });
+
+  test('once the node entered again under another key', async () => {
+    const token = await world.mint({ node: 'n1', allowReentry: true });
+    const entered = await acceptJoin(world.service, { token, csr: await newCsr() }, peerAt());
+    expect(await codeOf(renew(await newCsr()))).toBe('ERR_RENEW_SUPERSEDED');
+    expect((await renew(await newCsr(), certificateIn(entered))).node_id).toBe('n1');
+  });
+
+  test('for a certificate that is no node’s', async () => {
+    const csr = readCsrPem(await newCsr());
+    const names = [{ kind: 'uri', value: `spiffe://${JOIN_DOMAIN}/by-hand/n7` }] as const;
+    const input = { csr, what: 'csr', ca: 'node-issuing', names, namesFromRequest: false, strict: false };
+    const { leaf } = await signCertificate(world.realm, { ...input, profile: 'node' });
+    expect(await codeOf(renew(await newCsr(), parseCertificate(leaf.der)))).toBe('ERR_PEER_CERTIFICATE');
+    const names2 = [{ kind: 'dns', value: 'web.example' }] as const;
+    const server = await signCertificate(world.realm, { ...input, names: names2, profile: 'server', ttl: 60 as Seconds });
+    expect(await codeOf(authenticateNode(world.service, peerAt('a', { certificate: parseCertificate(server.leaf.der) })))).toBe(
+      'ERR_PEER_CERTIFICATE',
+    );
+  });
+});
+
+describe('an admin', () => {
+  const issue = async (name: string) => {
+    const { record } = await issueAdmin(world.realm, portableKeys, {
+      name,
+      ca: 'node-issuing',
+      keyType: 'p256',
+      directory: `${world.realm.directory}/${name}`,
+    });
+    return parseCertificate(Buffer.from(record.certificate, 'base64'));
+  };
+
+  test('may do what the configuration says, while it says so', async () => {
+    world = await joinWorld({ config: { admins: [{ name: 'alice', may: ['cert.revoke'] }] } });
+    const alice = peerAt('a', { certificate: await issue('alice') });
+    expect(await authenticateAdmin(world.service, alice, 'cert.revoke')).toEqual({
+      name: `spiffe://${JOIN_DOMAIN}/joinery/admin/alice`,
+      verified: true,
+    });
+    expect(await codeOf(authenticateAdmin(world.service, alice, 'token.mint'))).toBe('ERR_ADMIN_DENIED');
+    world.service.reconfigure({ ...world.realm.config, admins: [] });
+    expect(await codeOf(authenticateAdmin(world.service, alice, 'cert.revoke'))).toBe('ERR_ADMIN_DENIED');
+    const { admins: _none, ...without } = world.realm.config;
+    world.service.reconfigure(without);
+    expect(await codeOf(authenticateAdmin(world.service, alice, 'cert.revoke'))).toBe('ERR_ADMIN_DENIED');
+    expect(await codeOf(authenticateNode(world.service, alice))).toBe('ERR_PEER_CERTIFICATE');
+  });
+
+  test('is not a node', async () => {
+    expect(await codeOf(authenticateAdmin(world.service, peerAt('a', { certificate }), 'token.mint'))).toBe('ERR_PEER_CERTIFICATE');
+    expect(await codeOf(authenticateAdmin(world.service, peerAt(), 'token.mint'))).toBe('ERR_JOIN_UNAUTHENTICATED');
+  });
+});
+
+describe('the revocation of a node', () => {
+  test('revokes all of its certificates in one step, once', async () => {
+    const next = certificateIn(await renew(await newCsr()));
+    const { realm } = world;
+    const size = await realm.store.auditSize();
+    const result = await revokeNode(realm, { cluster: 'prod', node: 'n1', reason: 'keyCompromise' });
+    expect(result).toEqual({ serials: [certificate.serialNumber, next.serialNumber], already: false });
+    expect((await auditEvents(realm)).slice(size).map(({ event }) => event)).toEqual(['revocation.node', 'cert.revoke', 'cert.revoke']);
+    expect(await revokeNode(realm, { cluster: 'prod', node: 'n1' })).toEqual({ serials: [], already: true });
+    expect(await codeOf(revokeNode(realm, { cluster: 'prod', node: 'n2' }))).toBe('ERR_NODE_NOT_FOUND');
+    for (const serial of [certificate, next]) expect(await codeOf(renew(await newCsr(), serial))).toBe('ERR_CERTIFICATE_REVOKED');
+  });
+
+  test('leaves those that ended, and those that were revoked, as they are', async () => {
+    const { realm } = world;
+    realm.clock.advance(86400 / 2);
+    const next = certificateIn(await renew(await newCsr()));
+    await revokeCertificate(realm, { serial: next.serialNumber });
+    realm.clock.advance(86400 / 2);
+    expect(await revokeNode(realm, { cluster: 'prod', node: 'n1' })).toEqual({ serials: [], already: false });
+  });
+});
