@@ -32,7 +32,7 @@ import { socketOf } from './http-exchange.ts';
 /** What GastroLog's joining node sends, and gets. */
 export interface GastrologEnrollment {
   readonly tokenSecret: string;
-  readonly nodeId: string;
+  readonly nodeId: Uint8Array;
   readonly nodeAddress: string;
 }
 
@@ -200,7 +200,7 @@ function serveGastrolog(router: ConnectRouter, { enroll }: GrpcOptions): void {
   router.service(ClusterService, {
     enroll: ({ tokenSecret, nodeId, nodeAddr }, context) =>
       answer(context, async ({ peer }) => {
-        const request = { tokenSecret, nodeId: new TextDecoder().decode(nodeId), nodeAddress: nodeAddr };
+        const request = { tokenSecret, nodeId, nodeAddress: nodeAddr };
         const { caPem, certificatePem, keyPem } = await enroll(request, { ...peer, transport: 'gastrolog' });
         return { caCertPem: bytes(caPem), clusterCertPem: bytes(certificatePem), clusterKeyPem: bytes(keyPem.reveal()) };
       }),

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { resolve } from 'node:path';
 import { execAlert, webhookAlert } from '../adapters/alert-hook.ts';
 import { parseYaml } from '../adapters/config-file.ts';
-import { type GrpcHandler, grpcHandler } from '../adapters/grpc-server.ts';
+import { type GrpcHandler, grpcHandler, type GrpcOptions } from '../adapters/grpc-server.ts';
 import { hmacSigner } from '../adapters/hmac-key.ts';
 import { prometheusMetrics } from '../adapters/metrics.ts';
 import { writePkcs12 } from '../adapters/pkcs12.ts';
@@ -27,7 +27,7 @@ import { limitsOf, type ServerConfig } from '../core/realm/server-config.ts';
 import type { AlertSink, Logger, Metrics } from '../core/telemetry.ts';
 import { parseHmacKey } from '../core/token/hmac-key.ts';
 import { OMNIRELAY_CLI_ISSUER, OMNIRELAY_ISSUER } from '../core/token/omnirelay.ts';
-import { createHandlers } from '../server/handlers.ts';
+import { assertRate, createHandlers } from '../server/handlers.ts';
 import { createTelemetry, type Telemetry } from '../server/telemetry.ts';
 
 export interface ServiceOptions {
@@ -84,11 +84,19 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
   const grpc = grpcHandler({
     handler,
     onRevocation: (changed) => realm.store.watch(REVOCATION_LOG, changed),
-    enroll: server?.gastrolog === true ? (request, peer) => enrollShared(service, request, { ...peer, transport: 'gastrolog' }) : undefined,
+    enroll: server?.gastrolog === true ? gastrologEnroll(service, perAddress) : undefined,
     limits,
     newCorrelationId: () => uuidV4(systemRandom),
   });
   return { service, documents, telemetry, handler, grpc };
+}
+
+/** GastroLog's endpoint, which has no REST call beside it: under the same limit of addresses. */
+function gastrologEnroll(service: JoinService, perAddress: RateLimiter): NonNullable<GrpcOptions['enroll']> {
+  return async (request, peer) => {
+    assertRate(perAddress, peer.address);
+    return enrollShared(service, request, { ...peer, transport: 'gastrolog' });
+  };
 }
 
 /** For nonces: a key of this process, because they live for a minute only. */

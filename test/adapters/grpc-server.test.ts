@@ -457,7 +457,7 @@ describe("GastroLog's Enroll", () => {
     clients.push(gastrolog);
     const reply = await gastrolog.call('Enroll', { token_secret: 'aa', node_id: Buffer.from('n-1'), node_addr: '10.0.0.5:4565' });
     expect(reply).toEqual({ ca_cert_pem: Buffer.from('CA'), cluster_cert_pem: Buffer.from('CERT'), cluster_key_pem: Buffer.from('KEY') });
-    expect(calls).toEqual([{ tokenSecret: 'aa', nodeId: 'n-1', nodeAddress: '10.0.0.5:4565' }, 'gastrolog']);
+    expect(calls).toEqual([{ tokenSecret: 'aa', nodeId: new Uint8Array(Buffer.from('n-1')), nodeAddress: '10.0.0.5:4565' }, 'gastrolog']);
   });
 
   test('a refusal is one status with the code', async () => {
