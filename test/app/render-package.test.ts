@@ -15,7 +15,7 @@ import { readActive, type VersionRecord } from '../../src/app/trust-records.ts';
 import { verifyPackage, type VerifyPackageOptions } from '../../src/app/verify-package.ts';
 import { canonicalBytes, type JsonObject } from '../../src/core/canonical-json.ts';
 import { type Digest, digestOf } from '../../src/core/digest.ts';
-import { toBase64, toBase64Url, utf8 } from '../../src/core/encoding.ts';
+import { toBase64Url, utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import type { CheckRow } from '../../src/core/onboarding/checklist.ts';
 import { jsonFile } from '../../src/core/onboarding/files.ts';
@@ -120,7 +120,7 @@ describe('package render', () => {
   });
 
   it('notes which platform would refuse the size', async () => {
-    const { size, out } = await render();
+    const { size, out } = await render({ agent: 'script' });
     expect(size?.tooLargeFor).toEqual(['ec2']);
     expect(rowOf((await verify(out)).rows, 'size')).toMatchObject({
       result: 'ok',
@@ -351,7 +351,7 @@ describe('a package that somebody composed with care', () => {
     const pem = (await testCa('attacker')).pem;
     const swap = (userData: string) => {
       const body = JSON.parse(userData.slice(14)) as { write_files: { path: string; content: string }[] };
-      (body.write_files.find((file) => file.path.endsWith('control-plane-https.pem')) as { content: string }).content = toBase64(utf8(pem));
+      (body.write_files.find((file) => file.path.endsWith('control-plane-https.pem')) as { content: string }).content = pem;
       return `#cloud-config\n${JSON.stringify(body, null, 1)}\n`;
     };
     expect(names(await forged(({ userData }) => ({ userData: swap(userData) })))).toEqual(['contents', 'fingerprints']);
@@ -405,7 +405,7 @@ describe('a package that somebody composed with care', () => {
       const body = JSON.parse(userData.slice(14)) as { write_files: { path: string; content: string }[]; runcmd: string[][] };
       const edit = (suffix: string, change: (text: string) => string) => {
         const file = body.write_files.find((entry) => entry.path.endsWith(suffix)) as { content: string };
-        file.content = toBase64(utf8(change(Buffer.from(file.content, 'base64').toString('utf8'))));
+        file.content = change(file.content);
       };
       const onboarding = (text: string) => {
         const document = JSON.parse(text) as { trust: Record<string, Record<string, unknown>> };

@@ -42,7 +42,9 @@ const CLUSTERS = [
 ];
 
 /** A realm in memory, over real files, with everything that a package needs: Ed25519 keys, so that signatures repeat. */
-export async function packageRealm(options: { readonly withoutTrust?: true } = {}): Promise<PackageRealm> {
+export async function packageRealm(
+  options: { readonly withoutTrust?: true; readonly tokenAlgorithm?: 'ES256' } = {},
+): Promise<PackageRealm> {
   const domain = 'control.example.internal';
   const config = parseRealmConfig(
     {
@@ -66,7 +68,10 @@ export async function packageRealm(options: { readonly withoutTrust?: true } = {
     files: systemFiles,
     caller: { actor: { name: 'alice', verified: false }, correlationId: 'test-1' },
   };
-  const [signers, tokenKey] = [await prepareTrustSigners(realm), await firstTokenKey(realm, { algorithm: 'EdDSA' })];
+  const [signers, tokenKey] = [
+    await prepareTrustSigners(realm),
+    await firstTokenKey(realm, { algorithm: options.tokenAlgorithm ?? 'EdDSA' }),
+  ];
   const record = { schema: 'joinery/realm/1', realm_id: 'r', created_at: realm.clock.now(), plaintext_keys: false };
   const cas = await Promise.all(['web-root', 'node-root'].map(async (name) => caRecord(name, (await testCa(name)).pem)));
   const writes = [

@@ -3,8 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Ajv04 from 'ajv-draft-04';
-import addFormats from 'ajv-formats';
+import ajvDraft04 from 'ajv-draft-04';
+import ajvFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/encoding.ts';
 import { digestOf } from '../../src/core/digest.ts';
@@ -56,7 +56,7 @@ function applied(): unknown {
 const READ_YAML = `
 import base64, hashlib, json, sys, yaml
 body = yaml.safe_load(open(sys.argv[1], encoding='utf-8'))
-files = [[f['path'], f['permissions'], hashlib.sha256(base64.b64decode(f['content'])).hexdigest()] for f in body['write_files']]
+files = [[f['path'], f['permissions'], hashlib.sha256(base64.b64decode(f['content']) if f.get('encoding') == 'b64' else f['content'].encode()).hexdigest()] for f in body['write_files']]
 print(json.dumps({'keys': sorted(body), 'files': files, 'runcmd': body['runcmd']}))`;
 
 describe('cloud-config', () => {
@@ -76,8 +76,8 @@ describe('cloud-config', () => {
       place('cloud-config', 'user-data'),
     ]);
     expect({ status, said: stdout + stderr }).toEqual({ status: 0, said: expect.stringContaining('Valid') as string });
-    const ajv = new Ajv04({ strict: false, allErrors: true });
-    addFormats(ajv);
+    const ajv = new ajvDraft04.default({ strict: false, allErrors: true });
+    ajvFormats.default(ajv);
     const validate = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
     const body: unknown = JSON.parse(readFileSync(place('cloud-config', 'user-data'), 'utf8').slice('#cloud-config\n'.length));
     expect({ valid: validate(body), errors: validate.errors }).toEqual({ valid: true, errors: null });

@@ -75,7 +75,10 @@ export function packagePaths(manifest: PackageManifest): readonly PackagePath[] 
 const MODES = ['0600', '0640', '0644', '0755'] as const;
 const mode = oneOf(MODES);
 const reason = string({ minLength: 1, maxLength: 500 });
-const pin = object({ version: versionNumber(), manifest_digest: digestText(), sha256_fingerprint: digestText() });
+export const pin = object({ version: versionNumber(), manifest_digest: digestText(), sha256_fingerprint: digestText() });
+
+export const tokenOverride = object({ multi_use: optional(reason), long_lived: optional(reason) });
+export const urlOverride = object({ reason, urls: array(nodeUrl(), { minItems: 1, maxItems: 22 }) });
 
 const packageManifest = object({
   schema: oneOf(['joinery/package/1']),
@@ -99,8 +102,8 @@ const packageManifest = object({
     }),
   ),
   /** Why the token is more powerful than a package's should be. */
-  token_override: optional(object({ multi_use: optional(reason), long_lived: optional(reason) })),
-  url_override: optional(object({ reason, urls: array(nodeUrl(), { minItems: 1, maxItems: 21 }) })),
+  token_override: optional(tokenOverride),
+  url_override: optional(urlOverride),
   files: array(object({ path: oneOf(LISTED_PATHS), mode, sha256: digestText() }), { maxItems: LISTED_PATHS.length }),
   node_files: array(object({ path: nodePath(), owner: string({ maxLength: 64 }), mode, sha256: digestText() }), { maxItems: 100 }),
 });

@@ -95,7 +95,7 @@ describe.each(FORMATS)('%s', (format) => {
   });
 
   it('is told by its first bytes', () => {
-    const [{ bytes }] = render(format, base) as [{ bytes: Uint8Array }];
+    const bytes = render(format, base)[0]?.bytes as Uint8Array;
     expect(formatOf(bytes, 'x')).toBe(format === 'nocloud' ? 'cloud-config' : format);
   });
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { isJoineryError } from '../../../src/core/errors.ts';
-import { fromBase64, toBase64, utf8 } from '../../../src/core/encoding.ts';
+import { utf8 } from '../../../src/core/encoding.ts';
 import { nodePlan } from '../../../src/core/onboarding/files.ts';
 import { cloudConfigText } from '../../../src/core/onboarding/formats/cloud-config.ts';
 import { environmentOf, parseEnvFile, renderEnvFile } from '../../../src/core/onboarding/env-file.ts';
@@ -35,7 +35,7 @@ function changed(change: (body: Body) => void): string {
 function withFile(path: string, change: (content: string) => string): string {
   return changed((body) => {
     const file = body.write_files.find((entry) => entry.path === path) as Body['write_files'][number];
-    file.content = toBase64(utf8(change(Buffer.from(fromBase64(file.content)).toString('utf8'))));
+    file.content = change(file.content);
   });
 }
 
@@ -77,7 +77,8 @@ describe('user-data that joinery would not have rendered', () => {
     ],
     ['a wider mode', changed((body) => ((body.write_files.at(-2) as { permissions: string }).permissions = '0755'))],
     ['another owner', changed((body) => ((body.write_files[0] as { owner: string }).owner = 'nobody:nogroup'))],
-    ['content that is not base64', changed((body) => ((body.write_files[0] as { content: string }).content = '!'))],
+    ['content that is not base64', changed((body) => Object.assign(body.write_files[0] as object, { encoding: 'b64', content: '!' }))],
+    ['content that needs no base64', changed((body) => Object.assign(body.write_files[0] as object, { encoding: 'b64', content: 'eAo=' }))],
     ['a token with a line break', withFile(layout.token, (content) => `${content}\n`)],
     ['an environment with another value', withFile(layout.environment, (content) => content.replace('prod', 'edge'))],
     ['an environment with another line', withFile(layout.environment, (content) => `${content}LD_PRELOAD='/tmp/x'\n`)],

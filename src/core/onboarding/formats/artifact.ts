@@ -22,6 +22,8 @@ export interface Carried {
  */
 export interface Format {
   encode(plan: NodePlan): readonly Artifact[];
+  /** Of a format that carries cloud-config: puts given cloud-config into it, as {@link encode} would the plan's own. */
+  wrap?(cloudConfig: Uint8Array, plan: NodePlan): readonly Artifact[];
   /** @param artifacts by path. @throws ERR_PACKAGE_MALFORMED and the errors of strict encodings. */
   decode(artifacts: ReadonlyMap<string, Uint8Array>): Carried;
 }

@@ -1,10 +1,11 @@
 /**
  * The package as cloud-init user-data. The body is JSON, which YAML 1.1 reads alike while none of its traps (0600, on, yes, 12:34,
- * anchors) exist; contents are base64, so no text of the model can become structure. Keys are few and none is deprecated.
+ * anchors) exist. A content of printable ASCII is a JSON string, which compresses to half of its base64; any other is base64: no text of
+ * the model can become structure. Keys are few and none is deprecated.
  */
 import { type JsonObject, type JsonValue, parseStrictJson } from '../../canonical-json.ts';
 import { decodeUtf8, fromBase64, utf8 } from '../../encoding.ts';
-import { array, object, oneOf, type Parsed, parseDocument, record, string } from '../../parse.ts';
+import { array, object, oneOf, optional, type Parsed, parseDocument, record, string } from '../../parse.ts';
 import type { NodeFile, NodePlan } from '../files.ts';
 import { fileOwner, nodePath } from '../values.ts';
 import { artifactOf, base64Of, type Carried, type Format, malformed, octal } from './artifact.ts';
@@ -22,6 +23,7 @@ const MERGE_HOW: readonly JsonObject[] = [
 
 export const cloudConfig: Format = {
   encode: (plan) => [{ path: 'user-data', bytes: utf8(cloudConfigText(plan)) }],
+  wrap: (bytes) => [{ path: 'user-data', bytes }],
   decode: (artifacts) => parseCloudConfig(decodeUtf8(artifactOf(artifacts, 'user-data'), WHAT)),
 };
 
@@ -35,13 +37,20 @@ export function cloudConfigText({ secrets, files, command }: NodePlan): string {
       path: file.path,
       owner: file.owner,
       permissions: octal(file.mode),
-      encoding: 'b64',
-      content: base64Of(file.bytes),
+      ...contentOf(file.bytes),
     })),
     runcmd: [command],
     merge_how: MERGE_HOW,
   };
   return `${HEADER}${JSON.stringify(body, null, 1)}\n`;
+}
+
+/** What JSON and YAML 1.1 read alike between quotes, escaped as JSON has it. */
+const PLAIN = /^[\x20-\x7e\n]*$/;
+
+function contentOf(bytes: Uint8Array): { readonly encoding?: 'b64'; readonly content: string } {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return PLAIN.test(text) ? { content: text } : { encoding: 'b64', content: base64Of(bytes) };
 }
 
 const commands = array(array(string({ maxLength: 4096 }), { maxItems: 100 }), { maxItems: 10 });
@@ -52,7 +61,7 @@ const document = object({
       path: nodePath(),
       owner: fileOwner(),
       permissions: oneOf(['0600', '0640', '0644', '0755']),
-      encoding: oneOf(['b64']),
+      encoding: optional(oneOf(['b64'])),
       content: string({ maxLength: MAX_USER_DATA_BYTES }),
     }),
     { maxItems: 100 },
@@ -67,6 +76,7 @@ export function parseCloudConfig(text: string): Carried {
   return { files: parseDocument(document, json, WHAT, 'ERR_PACKAGE_MALFORMED').write_files.map(readFile) };
 }
 
-function readFile({ path, owner, permissions, content }: Parsed<typeof document>['write_files'][number]): NodeFile {
-  return { path, owner, mode: Number.parseInt(permissions, 8), bytes: fromBase64(content, path) };
+function readFile({ path, owner, permissions, encoding, content }: Parsed<typeof document>['write_files'][number]): NodeFile {
+  const bytes = encoding === 'b64' ? fromBase64(content, path) : utf8(content);
+  return { path, owner, mode: Number.parseInt(permissions, 8), bytes };
 }

@@ -3,8 +3,9 @@
  * earlier, by the `merge_how` of the later: ours comes last and appends, so neither replaces the other.
  */
 import { decodeUtf8, fromBase64, utf8 } from '../../encoding.ts';
+import type { NodePlan } from '../files.ts';
 import type { UserPart } from '../model.ts';
-import { artifactOf, base64Lines, type Carried, type Format, malformed } from './artifact.ts';
+import { type Artifact, artifactOf, base64Lines, type Carried, type Format, malformed } from './artifact.ts';
 import { cloudConfigText, parseCloudConfig } from './cloud-config.ts';
 
 /** Bodies are base64, in which no line starts with two dashes. */
@@ -14,12 +15,15 @@ const OURS = 'joinery.cfg';
 const WHAT = 'user-data';
 
 export const multipart: Format = {
-  encode: (plan) => {
-    const ours: UserPart = { name: OURS, type: 'text/cloud-config', bytes: utf8(cloudConfigText(plan)) };
-    return [{ path: 'user-data', bytes: utf8(`${HEAD}${[...plan.parts, ours].map(partText).join('')}--${BOUNDARY}--\n`) }];
-  },
+  encode: (plan) => document(utf8(cloudConfigText(plan)), plan),
+  wrap: document,
   decode: (artifacts) => parseMultipart(decodeUtf8(artifactOf(artifacts, 'user-data'), WHAT)),
 };
+
+function document(bytes: Uint8Array, { parts }: NodePlan): readonly Artifact[] {
+  const ours: UserPart = { name: OURS, type: 'text/cloud-config', bytes };
+  return [{ path: 'user-data', bytes: utf8(`${HEAD}${[...parts, ours].map(partText).join('')}--${BOUNDARY}--\n`) }];
+}
 
 function partText({ name, type, bytes }: UserPart): string {
   const head = `Content-Type: ${type}; charset="utf-8"\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename="${name}"\n`;
