@@ -249,3 +249,6 @@ export async function metric(server: Pick<StartedServer, 'adminUrl'>, name: stri
   const wanted = lines.filter((line) => Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)));
   return wanted.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
+
+/** Where `server-child.ts` ends itself: while it reads the token, before it signs, before and after the commit, before the reply. */
+export const STEPS = ['read', 'sign', 'commit', 'committed', 'reply'] as const;
