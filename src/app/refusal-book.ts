@@ -41,7 +41,8 @@ export interface RefusalBook {
   take(now: Instant, all?: boolean): readonly CountedRefusals[];
 }
 
-export function newRefusalBook(): RefusalBook {
+/** @param subjects how many tokens and nodes are counted apart. */
+export function newRefusalBook(subjects = SUBJECTS_COUNTED): RefusalBook {
   const counters = new Map<ErrorCode, Counter>();
   const recorded = new Map<string, number>();
   let windowStart = 0;
@@ -68,7 +69,7 @@ export function newRefusalBook(): RefusalBook {
         recorded.clear();
         recordedSince = now;
       }
-      const key = recorded.size < SUBJECTS_COUNTED || recorded.has(subject) ? subject : '';
+      const key = recorded.size < subjects || recorded.has(subject) ? subject : '';
       const used = (recorded.get(key) ?? 0) + 1;
       recorded.set(key, used);
       return used <= REFUSALS_RECORDED;

@@ -28,7 +28,7 @@ export function watchRevocations(
   const readOn = async (): Promise<void> => {
     const { revocations, next } = await revocationsSince(realm, since);
     since = next;
-    if (revocations.length > 0) onRevoked(revocations);
+    onRevoked(revocations);
     if (revocations.length === REVOCATIONS_PAGE) await readOn();
   };
   return realm.store.watch(REVOCATION_LOG, () => {

@@ -9,7 +9,7 @@ import { MAX_LIVE_CERTIFICATES, nodeKey as storeKeyOfNode } from '../../src/app/
 import { mintSecretToken } from '../../src/app/mint-secret-token.ts';
 import type { LoadedPolicy, PolicySource } from '../../src/app/load-policy.ts';
 import { flushRefusals } from '../../src/app/refusals.ts';
-import { REFUSAL_WINDOW, REFUSALS_RECORDED, REFUSED_BURST } from '../../src/app/refusal-book.ts';
+import { newRefusalBook, REFUSAL_WINDOW, REFUSALS_RECORDED, REFUSED_BURST } from '../../src/app/refusal-book.ts';
 import { revokeCertificate } from '../../src/app/revoke-certificate.ts';
 import { revokeNode } from '../../src/app/revoke-node.ts';
 import { revokeToken } from '../../src/app/revoke-token.ts';
@@ -311,6 +311,15 @@ describe('refusals in the audit log', () => {
     realm.clock.advance(REFUSAL_WINDOW);
     await codeOf(join({ token, cluster: 'Edge' }));
     expect(await flushRefusals(service, true)).toBe(0);
+  });
+
+  test('of more tokens than are counted apart share one cap', () => {
+    const book = newRefusalBook(1);
+    const at = world.realm.clock.now();
+    expect(book.hasRoom('one', at)).toBe(true);
+    for (let index = 0; index < REFUSALS_RECORDED; index++) expect(book.hasRoom(`other-${index}`, at)).toBe(true);
+    expect(book.hasRoom('another', at)).toBe(false);
+    expect(book.hasRoom('one', at)).toBe(true);
   });
 
   test('that cannot be written stay refusals, and somebody is told', async () => {

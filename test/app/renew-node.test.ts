@@ -167,6 +167,10 @@ describe('a renewal is refused', () => {
   });
 });
 
+test('a certificate in good standing is known by its node', async () => {
+  expect(await authenticateNode(world.service, peerAt('a', { certificate }))).toMatchObject({ cluster: 'prod', node: 'n1', role: 'worker' });
+});
+
 describe('an admin', () => {
   const issue = async (name: string) => {
     const { record } = await issueAdmin(world.realm, portableKeys, {
