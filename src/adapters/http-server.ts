@@ -94,6 +94,9 @@ export function serverOptions(credentials: TlsCredentials, limits: ServerLimits)
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: limits.handshake_timeout * 1000,
+    // Who watches revocations may say nothing for days: whoever is gone without a word is found by TCP.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
     unknownProtocolTimeout: 1000,
     maxHeaderListPairs: MAX_HEADER_PAIRS,
     maxSessionMemory: 2,

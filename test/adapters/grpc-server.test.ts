@@ -1,5 +1,6 @@
 import { request as http1Request } from 'node:https';
 import { connect } from 'node:http2';
+import { gzipSync } from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -259,7 +260,33 @@ describe('refusals', () => {
     expect(JSON.stringify(bug)).not.toContain('secret');
   });
 
-  test('a message over the limit is refused unread, also one that says it is compressed', async () => {
+  test('what is compressed is not unpacked', async () => {
+    await serve(() => Promise.resolve(ok(JOIN_REPLY)));
+    const session = connect(`https://localhost:${listener.port}`, { ca: pemOf(ROOT) });
+    const headers = await new Promise<Record<string, unknown>>((resolve) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/joinery.v1.Bootstrap/Join',
+        'content-type': 'application/grpc',
+        'grpc-encoding': 'gzip',
+      });
+      let found = {};
+      stream.on('response', (response) => (found = response));
+      stream.on('trailers', (trailers) => (found = { ...found, ...trailers }));
+      stream.on('close', () => resolve(found));
+      stream.resume();
+      const packed = gzipSync(Buffer.alloc(1024 * 1024));
+      const frame = Buffer.alloc(5);
+      frame[0] = 1;
+      frame.writeUInt32BE(packed.length, 1);
+      stream.end(Buffer.concat([frame, packed]));
+    });
+    session.close();
+    expect(headers['grpc-status']).toBe(String(grpc.status.UNIMPLEMENTED));
+    expect(seen).toHaveLength(0);
+  });
+
+  test('a message over the limit is refused unread', async () => {
     await serve(() => Promise.resolve(ok(JOIN_REPLY)));
     const status = await refused(client.call('Join', { token: 'x'.repeat(70_000), csr: 'c' }));
     expect(status.code).toBe(grpc.status.RESOURCE_EXHAUSTED);
