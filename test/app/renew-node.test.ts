@@ -168,7 +168,11 @@ describe('a renewal is refused', () => {
 });
 
 test('a certificate in good standing is known by its node', async () => {
-  expect(await authenticateNode(world.service, peerAt('a', { certificate }))).toMatchObject({ cluster: 'prod', node: 'n1', role: 'worker' });
+  expect(await authenticateNode(world.service, peerAt('a', { certificate }))).toMatchObject({
+    cluster: 'prod',
+    node: 'n1',
+    role: 'worker',
+  });
 });
 
 describe('an admin', () => {
