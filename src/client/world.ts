@@ -6,8 +6,8 @@ import type { OpenTransport } from './transport.ts';
 export interface Timer {
   /** Milliseconds that only grow, whatever the clock does. */
   elapsed(): number;
-  /** Ends early, without an error, when the signal does. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Ends early, without an error, when the signal does. @param background does not keep the process alive */
+  sleep(ms: number, signal?: AbortSignal, background?: boolean): Promise<void>;
 }
 
 export interface ClientWorld {
