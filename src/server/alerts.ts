@@ -35,7 +35,7 @@ const SUMMARIES: Readonly<Record<JoinAlert['kind'], string>> = {
   replay: 'something that counts once was used again by another key',
   'refused-burst': 'many requests are refused',
   'second-renewal-key': 'a certificate was renewed with a second key',
-  'revoked-node': 'a revoked node asked to be served',
+  'revoked-node': 'a revoked node asked to enter again',
   'audit-failed': 'refusals could not be written to the audit log',
 };
 

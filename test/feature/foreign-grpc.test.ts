@@ -1,6 +1,7 @@
 /** A gRPC client that shares nothing with joinery but the .proto, against a real server with real keys, over mTLS. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join as inDirectory } from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revokeNode } from '../../src/app/revoke-node.ts';
@@ -12,10 +13,30 @@ import { newNode, type TestNode, testRealm, type TestRealm } from './server-worl
 let realm: TestRealm;
 let server: LiveServer;
 const clients: GrpcJsClient[] = [];
+/** Tokens and keys that were used: none may be in a log. */
+const secrets: string[] = [];
+
+const mint = async (...flags: string[]): Promise<string> => {
+  const token = await realm.mint(...flags);
+  secrets.push(token, ...token.split('.'));
+  return token;
+};
+
+const newKey = async (): Promise<TestNode> => {
+  const node = await newNode();
+  secrets.push(
+    ...node.key
+      .reveal()
+      .split('\n')
+      .filter((line) => line.length > 20 && !line.startsWith('-----')),
+  );
+  return node;
+};
 
 beforeAll(async () => {
   realm = await testRealm();
-  realm.configure((config) => Object.assign(config['server'] as object, { tokens: true }));
+  const alerts = { exec: ['/bin/sh', '-c', 'cat >> "$0"', inDirectory(realm.directory, 'alerts')] };
+  realm.configure((config) => Object.assign(config['server'] as object, { tokens: true, alerts }));
   server = await liveServer(realm);
 });
 
@@ -49,8 +70,8 @@ function client(as?: Joined, metadata?: Record<string, string>): GrpcJsClient {
 }
 
 async function join(nodeId: string, ...flags: string[]): Promise<Joined> {
-  const node = await newNode();
-  const reply = await client().call('Join', { token: await realm.mint(...flags), csr: node.csr, node_id: nodeId });
+  const node = await newKey();
+  const reply = await client().call('Join', { token: await mint(...flags), csr: node.csr, node_id: nodeId });
   return { node, reply };
 }
 
@@ -75,7 +96,7 @@ describe('a whole life over gRPC', () => {
     expect(JSON.parse(trust['node-cert-lifecycle'] as string)).toMatchObject({ schema: 'joinery/trust-chain/1' });
 
     const node = client(joined);
-    const renewed = await node.call('Renew', { csr: (await newNode()).csr });
+    const renewed = await node.call('Renew', { csr: (await newKey()).csr });
     expect(renewed['identity']).toBe(reply['identity']);
     const peers = await node.call('ListPeers', {});
     expect(peers).toMatchObject({ cluster: 'prod', nodes: [{ node: 'grpc-1', role: 'worker' }] });
@@ -100,8 +121,8 @@ describe('a whole life over gRPC', () => {
   });
 
   test('the same key asks again after a lost reply and gets the same certificate', async () => {
-    const node = await newNode();
-    const request = { token: await realm.mint(), csr: node.csr, node_id: 'grpc-again' };
+    const node = await newKey();
+    const request = { token: await mint(), csr: node.csr, node_id: 'grpc-again' };
     const first = await client().call('Join', request);
     expect((await client().call('Join', request))['certificate_pem']).toBe(first['certificate_pem']);
     expect(await server.metric('joinery_bootstrap_attempts_total', { result: 'same-request', transport: 'grpc' })).toBe(1);
@@ -146,7 +167,7 @@ describe('admins', () => {
     };
     const root = client(await admin('root'));
     const minted = await root.call('MintToken', { cluster: 'prod', role: 'worker', ttl: 120 });
-    const node = await newNode();
+    const node = await newKey();
     const reply = await client().call('Join', { token: minted['token'], csr: node.csr, node_id: 'by-admin' });
     expect(reply['node_id']).toBe('by-admin');
     const { serials } = (await root.call('Revoke', { node: 'by-admin', cluster: 'prod', reason: 'superseded' })) as { serials: string[] };
@@ -177,12 +198,12 @@ interface Row {
 }
 
 const joinWith = async (token: string, more: Fields = {}, to: GrpcJsClient = client()) =>
-  to.call('Join', { token, csr: (await newNode()).csr, ...more });
+  to.call('Join', { token, csr: (await newKey()).csr, ...more });
 
 const ROWS: readonly Row[] = [
   {
     what: 'a token with a wrong signature',
-    ask: async () => joinWith(`${(await realm.mint()).slice(0, -6)}AAAAAA`),
+    ask: async () => joinWith(`${(await mint()).slice(0, -6)}AAAAAA`),
     code: grpc.status.UNAUTHENTICATED,
     reason: 'ERR_JOIN_UNAUTHENTICATED',
     exact: 'ERR_TOKEN_SIGNATURE',
@@ -197,7 +218,7 @@ const ROWS: readonly Row[] = [
   {
     what: 'a token that another key has used',
     ask: async () => {
-      const token = await realm.mint();
+      const token = await mint();
       await joinWith(token, { node_id: 'first' });
       return joinWith(token, { node_id: 'second' });
     },
@@ -207,26 +228,26 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'another role than the token grants',
-    ask: async () => joinWith(await realm.mint(), { requested_role: 'control-plane' }),
+    ask: async () => joinWith(await mint(), { requested_role: 'control-plane' }),
     code: grpc.status.PERMISSION_DENIED,
     reason: 'ERR_TOKEN_ROLE',
   },
   {
     what: 'another node than the token names',
-    ask: async () => joinWith(await realm.mint('--node', 'n-7'), { node_id: 'n-8' }),
+    ask: async () => joinWith(await mint('--node', 'n-7'), { node_id: 'n-8' }),
     code: grpc.status.PERMISSION_DENIED,
     reason: 'ERR_TOKEN_NODE',
   },
   {
     what: 'another cluster than the token names',
-    ask: async () => joinWith(await realm.mint(), { cluster: 'edge' }),
+    ask: async () => joinWith(await mint(), { cluster: 'edge' }),
     code: grpc.status.PERMISSION_DENIED,
     reason: 'ERR_TOKEN_AUDIENCE',
   },
   {
     what: 'a revoked token',
     ask: async () => {
-      const token = await realm.mint();
+      const token = await mint();
       await realm.run(
         'token',
         'revoke',
@@ -241,16 +262,27 @@ const ROWS: readonly Row[] = [
     what: 'a name that a node with another key has',
     ask: async () => {
       await join('taken');
-      return joinWith(await realm.mint(), { node_id: 'taken' });
+      return joinWith(await mint(), { node_id: 'taken' });
     },
     code: grpc.status.ALREADY_EXISTS,
     reason: 'ERR_NODE_EXISTS',
   },
   {
+    what: 'the name of a revoked node',
+    ask: async () => {
+      await join('banned');
+      await revokeNode(server.realm(), { cluster: 'prod', node: 'banned', reason: 'keyCompromise' });
+      return joinWith(await mint(), { node_id: 'banned' });
+    },
+    code: grpc.status.PERMISSION_DENIED,
+    reason: 'ERR_NODE_REVOKED',
+    alert: 'revoked-node',
+  },
+  {
     what: 'a CSR that is none',
     ask: async () =>
       client().call('Join', {
-        token: await realm.mint(),
+        token: await mint(),
         csr: '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n',
       }),
     code: grpc.status.INVALID_ARGUMENT,
@@ -258,7 +290,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'renewing without a certificate',
-    ask: async () => client().call('Renew', { csr: (await newNode()).csr }),
+    ask: async () => client().call('Renew', { csr: (await newKey()).csr }),
     code: grpc.status.UNAUTHENTICATED,
     reason: 'ERR_JOIN_UNAUTHENTICATED',
     counter: 'joinery_bootstrap_renewals_total',
@@ -267,8 +299,8 @@ const ROWS: readonly Row[] = [
     what: 'a second renewal of one certificate with another key',
     ask: async () => {
       const node = client(await join('renews-twice'));
-      await node.call('Renew', { csr: (await newNode()).csr });
-      return node.call('Renew', { csr: (await newNode()).csr });
+      await node.call('Renew', { csr: (await newKey()).csr });
+      return node.call('Renew', { csr: (await newKey()).csr });
     },
     code: grpc.status.ALREADY_EXISTS,
     reason: 'ERR_RENEW_KEY',
@@ -297,4 +329,37 @@ describe('refusals', () => {
     if (reason === 'ERR_JOIN_UNAUTHENTICATED') expect(told).toEqual([]);
     else if (code !== grpc.status.INVALID_ARGUMENT) expect(told).toEqual([expect.objectContaining({ result: 'refused', reason: exact })]);
   });
+});
+
+test('each alert was given to the program of the configuration, once', async () => {
+  const read = (): readonly Fields[] =>
+    readFileSync(inDirectory(realm.directory, 'alerts'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Fields);
+  await expect
+    .poll(() =>
+      read()
+        .map(({ kind }) => kind)
+        .toSorted(),
+    )
+    .toEqual(['replay', 'revoked-node', 'second-renewal-key']);
+  expect(read().find(({ kind }) => kind === 'replay')).toMatchObject({
+    schema: 'joinery/alert/1',
+    environment: 'lab',
+    details: { reason: 'ERR_TOKEN_REPLAYED', transport: 'grpc', cluster: 'prod', node: 'second' },
+  });
+});
+
+test('no token and no key is in the log, the metrics, the alerts or the audit log', async () => {
+  const texts = [
+    server.text(),
+    await (await fetch(`${server.adminUrl}/metrics`)).text(),
+    readFileSync(inDirectory(realm.directory, 'alerts'), 'utf8'),
+    JSON.stringify(await realm.audit()),
+  ];
+  expect(secrets.length).toBeGreaterThan(50);
+  // The header of a token is the same for all of them and says nothing.
+  const hidden = secrets.filter((text) => text.length > 20);
+  for (const text of texts) expect(hidden.filter((one) => text.includes(one))).toEqual([]);
 });

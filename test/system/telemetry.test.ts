@@ -11,6 +11,8 @@ import type { JoinOperation } from '../../src/app/join-peer.ts';
 import { instant } from '../../src/core/time.ts';
 import { createTelemetry } from '../../src/server/telemetry.ts';
 import { fakeClock } from '../fakes/clock.ts';
+import { liveServer } from '../feature/live-server.ts';
+import { clientOf, newNode, testRealm } from '../feature/server-world.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const rules = join(root, 'docs/alerts/joinery.rules.yml');
@@ -60,6 +62,26 @@ describe('promtool', () => {
   test('check metrics finds nothing wrong', async () => {
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: await liveMetrics(), encoding: 'utf8' });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  test('check metrics finds nothing wrong with what a server answers after a join and a refusal', async () => {
+    const realm = await testRealm();
+    const server = await liveServer(realm);
+    try {
+      const client = clientOf(realm, server);
+      const request = { token: await realm.mint(), csr: (await newNode()).csr };
+      await client.join(request);
+      await client.join({ ...request, token: 'none' }).catch(() => undefined);
+      await expect.poll(() => server.metric('joinery_nodes', { cluster: 'prod' })).toBeGreaterThanOrEqual(0);
+      const input = await (await fetch(`${server.adminUrl}/metrics`)).text();
+      expect(input).toContain('joinery_bootstrap_issued_total{cluster="prod",operation="join"} 1');
+      expect(input).toContain('joinery_certificate_expiry_timestamp_seconds{kind="server",name="web-issuing"}');
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+    } finally {
+      await server.stop();
+      realm.remove();
+    }
   });
 
   test('check rules and test rules pass on the shipped alert rules', () => {
