@@ -17,7 +17,7 @@ import { firstTokenKey } from '../../src/app/token-keys.ts';
 import { prepareTrustSigners } from '../../src/app/trust-signers.ts';
 import { type JsonObject, parseStrictJson } from '../../src/core/canonical-json.ts';
 import { decodeUtf8, toPem } from '../../src/core/encoding.ts';
-import type { KeyType, SigningKey } from '../../src/core/key-ports.ts';
+import type { KeyType, KeyVault, SigningKey } from '../../src/core/key-ports.ts';
 import type { AuditEvent, Clock, Random, Store } from '../../src/core/ports.ts';
 import { parseRealmConfig } from '../../src/core/realm/config.ts';
 import { parseDuration, type Seconds } from '../../src/core/time.ts';
@@ -55,12 +55,16 @@ export interface JoinRealmOptions {
   readonly store?: Store;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Instead of keys in memory. */
+  readonly vault?: KeyVault;
+  /** Default: a new one. */
+  readonly directory?: string;
 }
 
 /** The parts of a realm that serves joins, without anything in its store yet: also over a store that was filled before. */
 export function joinRealmParts(options: JoinRealmOptions = {}): Realm {
-  const directory = mkdtempSync(join(tmpdir(), 'joinery-join-'));
-  mkdirSync(join(directory, 'ca'));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'joinery-join-'));
+  mkdirSync(join(directory, 'ca'), { recursive: true });
   const config = {
     schema: 'joinery/realm-config/1',
     environment: { name: 'platform_control', domain: JOIN_DOMAIN },
@@ -72,7 +76,7 @@ export function joinRealmParts(options: JoinRealmOptions = {}): Realm {
     directory,
     config: parseRealmConfig(config as unknown as JsonObject, 'test'),
     store: options.store ?? memoryStore(),
-    vault: fakeKeyVault(),
+    vault: options.vault ?? fakeKeyVault(),
     files: systemFiles,
     clock: options.clock ?? fakeClock(),
     random: options.random ?? fakeRandom('join'),
