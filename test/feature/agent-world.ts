@@ -159,11 +159,15 @@ export interface NodeOptions {
   readonly updatedAt?: Instant;
   readonly token?: string;
   readonly bundles?: boolean;
+  /** Root of another system, in which the node lies and runs. */
+  readonly root?: string;
 }
 
 /** What an onboarding package leaves on a node, in a new directory. */
 export function agentNode(options: NodeOptions): AgentNode {
-  const dir = mkdtempSync(join(tmpdir(), 'joinery-agent-'));
+  const { root = '' } = options;
+  const dir = mkdtempSync(root === '' ? join(tmpdir(), 'joinery-agent-') : join(root, 'tmp/joinery-agent-'));
+  const inside = dir.slice(root.length);
   const { urls, node = 'n1', updatedAt = 1_760_000_000 as Instant, token = TOKEN, bundles = true } = options;
   for (const each of ['bin', 'trust', 'secrets']) mkdirSync(join(dir, each), { mode: each === 'secrets' ? 0o700 : 0o755 });
   cpSync(join(templates, 'join-agent.sh'), join(dir, 'bin/join-agent'));
@@ -176,7 +180,7 @@ export function agentNode(options: NodeOptions): AgentNode {
     fingerprint: print(purpose),
     floor: 2,
     held: 2,
-    path: join(dir, `trust/${purpose}.pem`),
+    path: join(inside, `trust/${purpose}.pem`),
     updated_at: formatInstant(updatedAt),
   });
   const purposes = { 'control-plane-https': entry('control-plane-https'), 'node-cert-lifecycle': entry('node-cert-lifecycle') };
@@ -184,8 +188,8 @@ export function agentNode(options: NodeOptions): AgentNode {
   const env = {
     API_URL: urls[0],
     CA_FINGERPRINT: print('control-plane-https'),
-    CA_BUNDLE_PATH: join(dir, 'trust/control-plane-https.pem'),
-    NODE_CERT_CA_BUNDLE_PATH: join(dir, 'trust/node-cert-lifecycle.pem'),
+    CA_BUNDLE_PATH: join(inside, 'trust/control-plane-https.pem'),
+    NODE_CERT_CA_BUNDLE_PATH: join(inside, 'trust/node-cert-lifecycle.pem'),
     TRUST_BUNDLE_VERSION: '2',
     TRUST_MANIFEST_DIGEST: 'a'.repeat(64),
     NODE_CERT_TRUST_MANIFEST_DIGEST: 'a'.repeat(64),
@@ -195,7 +199,7 @@ export function agentNode(options: NodeOptions): AgentNode {
     ...(node !== '' && { NODE: node }),
     CLUSTER: 'prod',
     JOIN_URLS: urls.join(' '),
-    JOIN_TOKEN_FILE: join(dir, 'secrets/join-token'),
+    JOIN_TOKEN_FILE: join(inside, 'secrets/join-token'),
   };
   writeFileSync(
     join(dir, 'joinery.env'),
@@ -207,7 +211,8 @@ export function agentNode(options: NodeOptions): AgentNode {
   return {
     dir,
     snapshot: () => snapshotOf(dir),
-    run: (args, run) => runAgent(dir, args, run),
+    run: (args, run) =>
+      runAgent(inside, args, { ...run, shell: [...(root === '' ? [] : ['/usr/sbin/chroot', root]), ...(run?.shell ?? ['/bin/sh'])] }),
     read: (path) => readFileSync(join(dir, path), 'utf8'),
   };
 }
@@ -227,7 +232,11 @@ function snapshotOf(dir: string, under = ''): Record<string, string> {
   return found;
 }
 
-async function runAgent(dir: string, args: readonly string[], { shell = ['/bin/sh'], env = {}, killAfter }: RunOptions = {}) {
+async function runAgent(
+  dir: string,
+  args: readonly string[],
+  { shell, env = {}, killAfter }: RunOptions & { readonly shell: readonly string[] },
+) {
   const [command, ...first] = shell as [string, ...string[]];
   const child = spawn(command, [...first, join(dir, 'bin/join-agent'), ...args], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', JOURNAL_STREAM: '1', ...env },

@@ -1,0 +1,303 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type AgentNode,
+  agentNode,
+  type AgentServer,
+  agentServer,
+  answerChain,
+  honest,
+  IDENTITY,
+  issueFor,
+  pemOf,
+  serverLeaf,
+  strangerRoot,
+} from '../feature/agent-world.ts';
+import { serverStart, type StartedServer, testRealm, type TestRealm } from '../feature/server-world.ts';
+
+const templates = fileURLToPath(new URL('../../templates', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'joinery-agent-system-'));
+const root = join(work, 'root');
+const servers: AgentServer[] = [];
+const nodes: AgentNode[] = [];
+let realm: TestRealm;
+let server: StartedServer;
+
+/** Runs a tool of a Debian package. */
+function run(command: string, args: readonly string[], env: Record<string, string | undefined> = process.env) {
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 120_000 });
+  if (error !== undefined) throw new Error(`${command}: ${error.message} (the packages are listed in .ci/run)`);
+  return { status, stdout, stderr };
+}
+
+async function serve(...options: Parameters<typeof agentServer>): Promise<AgentServer> {
+  const started = await agentServer(...options);
+  servers.push(started);
+  return started;
+}
+
+function nodeFor(url: string, options: Partial<Parameters<typeof agentNode>[0]> = {}): AgentNode {
+  const node = agentNode({ urls: [url], ...options });
+  nodes.push(node);
+  return node;
+}
+
+/** The four stages of a boot, in namespaces of their own but on the network of this machine, where the server is. */
+const BOOT = `set -e
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /run
+hostname joinery-test
+cloud-init init --local
+cloud-init init
+cloud-init modules --mode=config
+cloud-init modules --mode=final
+`;
+
+/** Only what the package uses: the rest would configure this machine's kernel or look for a network. */
+const MODULES = `datasource_list: [NoCloud]
+network: {config: disabled}
+cloud_init_modules: [bootcmd, write-files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts-user]
+`;
+
+function boot(userData: string) {
+  for (const path of ['var/lib/cloud', 'var/log/cloud-init.log', 'var/log/cloud-init-output.log']) {
+    rmSync(join(root, path), { recursive: true, force: true });
+  }
+  const seed = join(root, 'var/lib/cloud/seed/nocloud');
+  mkdirSync(seed, { recursive: true });
+  writeFileSync(join(seed, 'user-data'), userData, { mode: 0o600 });
+  writeFileSync(join(seed, 'meta-data'), 'instance-id: joinery-test\nlocal-hostname: joinery-test\n');
+  writeFileSync(join(root, 'etc/cloud/cloud.cfg.d/99-joinery-test.cfg'), MODULES);
+  writeFileSync(join(root, 'boot.sh'), BOOT);
+  const { status } = run('unshare', [
+    '--mount',
+    '--uts',
+    '--ipc',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    'chroot',
+    root,
+    '/bin/sh',
+    '/boot.sh',
+  ]);
+  const { v1 } = JSON.parse(readFileSync(join(root, 'var/lib/cloud/data/result.json'), 'utf8')) as { v1: { errors: string[] } };
+  return { status, errors: v1.errors, log: readFileSync(join(root, 'var/log/cloud-init-output.log'), 'utf8') };
+}
+
+/** Renders a package for a node of the realm. @returns its directory. */
+async function render(name: string, ...more: string[]): Promise<string> {
+  const out = join(work, `pkg-${name}`);
+  const reason = ['--allow-url-outside-domain', 'the server of the test'];
+  await realm.run(
+    'package',
+    'render',
+    '--cluster',
+    'prod',
+    '--role',
+    'worker',
+    '--node',
+    name,
+    '--join-url',
+    server.url,
+    '--out',
+    out,
+    ...reason,
+    ...more,
+  );
+  return out;
+}
+
+beforeAll(async () => {
+  realm = await testRealm();
+  server = await serverStart.start(realm);
+  const include = 'cloud-init,openssl,curl,ca-certificates';
+  const made = run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${include}`, 'bookworm', root]);
+  if (made.status !== 0) throw new Error(`mmdebstrap: expected a root, found status ${made.status}: ${made.stderr.slice(-2000)}`);
+}, 300_000);
+afterAll(async () => {
+  await Promise.all([server.stop(), ...servers.map((each) => each.close())]);
+  realm.remove();
+  for (const { dir } of nodes) rmSync(dir, { recursive: true, force: true });
+  rmSync(work, { recursive: true, force: true });
+});
+
+describe('a bare Debian with the package as its NoCloud seed', () => {
+  it('boots, joins a real server by itself, and renews', async () => {
+    const { status, errors, log } = boot(readFileSync(join(await render('n1'), 'user-data'), 'utf8'));
+    expect({ status, errors, log }).toEqual({
+      status: 0,
+      errors: [],
+      log: expect.stringContaining('joinery join-agent: join: audit id ') as string,
+    });
+    const node = join(root, 'var/lib/joinery');
+    const auditId = /audit id ([A-Za-z0-9._:-]+),/.exec(log)?.[1];
+    const [accepted] = await realm.audit('join.accept');
+    expect(accepted).toMatchObject({ subject: 'n1', correlation_id: auditId });
+    expect(existsSync(join(node, 'secrets/join-token'))).toBe(false);
+    expect(log).not.toContain('PRIVATE KEY');
+    expect(await realm.run('node', 'status', '--directory', node)).toMatchObject({ in_order: true });
+    const identity = join(node, 'identity/current');
+    const verified = run('openssl', [
+      'verify',
+      '-no-CApath',
+      '-CAfile',
+      join(node, 'trust/node-cert-lifecycle.pem'),
+      '-untrusted',
+      join(identity, 'chain.crt'),
+      join(identity, 'node.crt'),
+    ]);
+    expect(verified.status).toBe(0);
+    const renewed = run('chroot', [root, '/bin/sh', '/var/lib/joinery/bin/join-agent', 'renew']);
+    expect(renewed).toMatchObject({ status: 0, stderr: expect.stringContaining('renew: audit id ') as string });
+    expect(await realm.run('node', 'status', '--directory', node)).toMatchObject({ in_order: true, identity: { generation: 'gen-2' } });
+    const again = run('chroot', [root, '/bin/sh', '/var/lib/joinery/bin/setup']);
+    expect(again).toMatchObject({ status: 0, stderr: expect.stringContaining('joined already') as string });
+    rmSync(node, { recursive: true });
+  });
+
+  it('joins without curl, with bundles that it fetches by their fingerprints', async () => {
+    cpSync(join(root, 'usr/bin/curl'), join(root, 'usr/bin/curl.away'));
+    rmSync(join(root, 'usr/bin/curl'));
+    try {
+      const { errors, log } = boot(readFileSync(join(await render('n2', '--trust', 'url'), 'user-data'), 'utf8'));
+      expect({ errors, log }).toEqual({ errors: [], log: expect.stringContaining('joinery join-agent: join: audit id ') as string });
+      expect(log.match(/fetching the bundle with SHA-256/g)).toHaveLength(2);
+    } finally {
+      cpSync(join(root, 'usr/bin/curl.away'), join(root, 'usr/bin/curl'));
+      rmSync(join(root, 'var/lib/joinery'), { recursive: true });
+    }
+  });
+
+  it('tells the first boot that the server refused it', async () => {
+    const pkg = await render('n3');
+    const { token } = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8')) as { token: { id: string } };
+    await realm.run('token', 'revoke', token.id);
+    const { errors, log } = boot(readFileSync(join(pkg, 'user-data'), 'utf8'));
+    expect(errors.join(' ')).toContain('Runparts: 1 failures (runcmd)');
+    expect(log).toMatch(/joinery join-agent: refused by https:.*410 ERR_TOKEN_REVOKED /);
+    rmSync(join(root, 'var/lib/joinery'), { recursive: true });
+  });
+});
+
+describe('the join agent on a node whose system store trusts a hostile authority', () => {
+  beforeAll(() => {
+    writeFileSync(join(root, 'usr/local/share/ca-certificates/hostile.crt'), pemOf(strangerRoot));
+    expect(run('chroot', [root, 'update-ca-certificates']).status).toBe(0);
+  });
+
+  it.each([
+    ['curl', {}],
+    ['python3', { PATH: '/without-curl' }],
+  ])('sends it nothing (%s)', async (tool, env) => {
+    mkdirSync(join(root, 'without-curl'), { recursive: true });
+    run('chroot', [
+      root,
+      '/bin/sh',
+      '-c',
+      'for tool in /bin/* /usr/bin/*; do [ "${tool##*/}" = curl ] || ln -sf "$tool" /without-curl/; done',
+    ]);
+    const hostile = await serve(honest, { leaf: serverLeaf(strangerRoot), send: [strangerRoot] });
+    const node = nodeFor(hostile.url, { root });
+    if (tool === 'curl') {
+      // The trap: on Debian --cacert alone is no pin.
+      const pinned = join(node.dir.slice(root.length), 'trust/control-plane-https.pem');
+      await promisify(execFile)('/usr/sbin/chroot', [root, 'curl', '--silent', '--cacert', pinned, `${hostile.url}/naive`]);
+      expect(hostile.asked.splice(0)).toHaveLength(1);
+    }
+    const before = node.snapshot();
+    const { status, stderr } = await node.run(['join', '--deadline', '0'], { env });
+    expect({ status, stderr }).toEqual({ status: 76, stderr: expect.stringContaining(tool) as string });
+    expect(hostile.asked).toEqual([]);
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it('installs no certificate that only the system store vouches for', async () => {
+    const forged = await serve(({ body }, response) =>
+      answerChain(response, pemOf(issueFor(body['csr'] as string, { issuer: strangerRoot }))),
+    );
+    const node = nodeFor(forged.url, { root });
+    const { status } = await node.run(['join', '--deadline', '0']);
+    expect(status).toBe(80);
+    expect(Object.keys(node.snapshot()).filter((path) => path.startsWith('identity'))).toEqual([]);
+  });
+});
+
+describe('the join agent and the shells of nodes', () => {
+  it.each([['dash'], ['busybox', 'sh'], ['bash', '--posix']])('joins and renews under %s', async (...shell) => {
+    const started = await serve(honest);
+    const node = nodeFor(started.url);
+    const joined = await node.run(['join'], { shell });
+    expect(joined).toMatchObject({ status: 0, stderr: expect.stringContaining(`as ${IDENTITY}, until`) as string });
+    expect((await node.run(['renew'], { shell })).status).toBe(0);
+    appendFileSync(join(node.dir, 'trust/control-plane-https.pem'), '\n');
+    expect((await node.run(['renew'], { shell })).status).toBe(65);
+  });
+
+  it('joins with nothing but busybox, openssl and python3', async () => {
+    const bin = join(work, 'busybox-bin');
+    mkdirSync(bin);
+    run('busybox', ['--install', '-s', bin]);
+    for (const applet of ['wget', 'ssl_client']) rmSync(join(bin, applet), { force: true });
+    for (const tool of ['openssl', 'python3']) cpSync(join('/usr/bin', tool), join(bin, tool));
+    const started = await serve(honest);
+    const node = nodeFor(started.url);
+    const { status, stderr } = await node.run(['join'], { shell: [join(bin, 'sh')], env: { PATH: bin } });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(`as ${IDENTITY}, until`) as string });
+    expect((await node.run(['renew', '--if-due'], { shell: [join(bin, 'sh')], env: { PATH: bin } })).status).toBe(0);
+  });
+
+  it('is shellcheck clean, with all that runs beside it', () => {
+    const scripts = ['join-agent.sh', 'trust-check.sh', 'service/enable-agent.sh', 'service/renew-hourly.sh'].map((name) =>
+      join(templates, name),
+    );
+    const { status, stdout } = run('shellcheck', ['-s', 'sh', ...scripts]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+});
+
+describe('the units of a package', () => {
+  const units = join(work, 'units');
+  const names = ['joinery-join.service', 'joinery-join-renew.service', 'joinery-join-renew.timer'];
+  beforeAll(() => {
+    mkdirSync(join(units, 'node/bin'), { recursive: true });
+    writeFileSync(join(units, 'node/bin/join-agent'), '#!/bin/sh\n', { mode: 0o755 });
+    for (const [template, name] of [
+      ['join.service', 'joinery-join.service'],
+      ['renew.service', 'joinery-join-renew.service'],
+      ['renew.timer', 'joinery-join-renew.timer'],
+    ] as const) {
+      const text = readFileSync(join(templates, 'service', template), 'utf8');
+      const values: Record<string, string> = {
+        NODE_DIR: join(units, 'node'),
+        SERVICE: 'joinery-join',
+        AGENT: join(units, 'node/bin/join-agent'),
+      };
+      writeFileSync(
+        join(units, name),
+        text.replaceAll(/@([A-Z_]+)@/g, (_, key: string) => values[key] as string),
+      );
+    }
+  });
+
+  it('are accepted by systemd without a word', () => {
+    // It returns 0 on unknown keys, and says so on stderr.
+    const { status, stderr } = run('systemd-analyze', ['verify', '--man=no', ...names.map((name) => join(units, name))]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each(['joinery-join.service', 'joinery-join-renew.service'])('%s is hardened', (name) => {
+    const { status, stdout } = run('systemd-analyze', ['security', '--offline=true', '--no-pager', '--threshold=25', join(units, name)]);
+    expect({ status, verdict: /Overall exposure level.*/.exec(stdout)?.[0] }).toEqual({
+      status: 0,
+      verdict: expect.stringContaining('OK') as string,
+    });
+  });
+});
