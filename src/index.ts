@@ -8,6 +8,7 @@ export type { BootstrapServer, BootstrapServerOptions, MountedServer } from './b
 export { createBootstrapServer } from './lazy-server.ts';
 export { createBootstrapClient } from './bootstrap-client.ts';
 export type { BootstrapClient, BootstrapClientOptions } from './client/client.ts';
+export { type IdentitySource, identitySource } from './identity-source.ts';
 export { verifySignature } from './adapters/signatures.ts';
 export { canonicalBytes, canonicalJson, type JsonObject, type JsonValue, parseStrictJson } from './core/canonical-json.ts';
 export { type Digest, digestOf, type Fingerprint, fingerprintOf, parseDigest, type Pin, pinOf } from './core/digest.ts';
