@@ -57,6 +57,7 @@ export const COMMANDS: CommandTable = {
   'enrollment:show': () => import('./commands/enrollment/show.ts'),
   init: () => import('./commands/init.ts'),
   'mesh:bootstrap:issue-token': () => import('./commands/mesh/bootstrap/issue-token.ts'),
+  'mesh:bootstrap:join': () => import('./commands/mesh/bootstrap/join.ts'),
   'node:install': () => import('./commands/node/install.ts'),
   'node:join': () => import('./commands/node/join.ts'),
   'node:renew': () => import('./commands/node/renew.ts'),

@@ -27,7 +27,7 @@ import { uuidV4 } from '../core/names.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import type { Offer } from '../core/trust/walk.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
-import { assertSuccess, jsonOf } from './reply.ts';
+import { assertSuccess, jsonOf, objectOf } from './reply.ts';
 import { askInTurn } from './retry.ts';
 import { endpointTrust, type ServerTrust } from './server-trust.ts';
 import type { Transport, TransportIdentity, TransportResponse } from './transport.ts';
@@ -81,6 +81,11 @@ export interface BootstrapClient {
   revocations(since: number, options?: CallOptions): Promise<RevocationsReply>;
   /** Every revocation after `since`, and then each new one within a second. */
   watchRevocations(options?: WatchOptions): AsyncGenerator<RevocationEntry, void, undefined>;
+  /**
+   * OmniRelay's join: the server makes the key. Every request is a new use of the token, so none is sent twice.
+   * @returns OmniRelay's bundle, as the server gave it.
+   */
+  joinOmnirelay(request: { readonly token: string; readonly nodeId?: string }, options?: CallOptions): Promise<JsonObject>;
   /** Whether a server answers and what it says its anchors are. */
   status(options?: CallOptions): Promise<ServerStatus>;
   close(): Promise<void>;
@@ -146,6 +151,10 @@ export function createClient(world: ClientWorld, options: BootstrapClientOptions
     mintToken: (request, given) => ask('mint', post('/v1/tokens', asObject(request), false), given),
     revocations,
     watchRevocations: (watch) => watchRevocations(world, revocations, watch),
+    joinOmnirelay: async (request, given) => {
+      const { response, what } = await call(post('/omnirelay/bootstrap/join', { ...request }, false), given);
+      return objectOf(response, what);
+    },
     status: async (given) => {
       const { response, what, url } = await call(get('/v1/ca'), given);
       return { url, ca: parseReply('ca', jsonOf(response, what)) };

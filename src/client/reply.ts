@@ -1,5 +1,5 @@
 /** What a response says: the document that was asked for, or the error that the server answered with. */
-import { isJsonObject, type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { errorOfProblem, parseProblem } from '../core/join/problem.ts';
@@ -22,6 +22,13 @@ export function jsonOf({ body, headers }: TransportResponse, what: string): Json
   }
 }
 
+/** @throws ERR_REPLY_MALFORMED */
+export function objectOf(response: TransportResponse, what: string): JsonObject {
+  const value = jsonOf(response, what);
+  if (isJsonObject(value)) return value;
+  throw new JoineryError('ERR_REPLY_MALFORMED', `${what}: expected an object, found another value`);
+}
+
 /**
  * @returns the response if it is a success, or 304.
  * @throws ERR_REPLY_REDIRECT (the token would go to whoever the server names), the code in the problem document, ERR_REPLY_REFUSED or
@@ -40,27 +47,43 @@ export function assertSuccess(response: TransportResponse, what: string): Transp
 
 function errorOf(response: TransportResponse, what: string): JoineryError {
   const { status } = response;
-  const known = problemOf(response, what);
+  const document = documentOf(response, what);
+  const known = document && knownError(document);
   const details: Readonly<Record<string, unknown>> = { ...known?.details, ...retryAfter(response), status };
   // A bug of the server is none of the caller's program.
   if (known !== undefined && known.family !== 'bug') {
     return new JoineryError(known.code, known.message, { details, ...(known.hint !== undefined && { hint: known.hint }) });
   }
-  const correlation = typeof details['correlation_id'] === 'string' ? ` (correlation id ${details['correlation_id']})` : '';
-  return status >= 500
-    ? new JoineryError('ERR_REPLY_FAILED', `${what}: expected an answer, found status ${status}${correlation}`, { details })
-    : new JoineryError('ERR_REPLY_REFUSED', `${what}: expected an answer, found status ${status}${correlation}`, { details });
+  const code = status >= 500 ? 'ERR_REPLY_FAILED' : 'ERR_REPLY_REFUSED';
+  return new JoineryError(code, `${what}: expected an answer, found status ${status}${saidIn(document)}`, { details });
 }
 
-function problemOf(response: TransportResponse, what: string): JoineryError | undefined {
+function documentOf(response: TransportResponse, what: string): JsonObject | undefined {
   try {
-    const value = jsonOf(response, what);
-    return isJsonObject(value) ? errorOfProblem(parseProblem(value)) : undefined;
+    return objectOf(response, what);
   } catch (error) {
-    // From a proxy, or with a code of a later release: the status says enough.
+    // A page of a proxy: the status says enough.
     if (!isJoineryError(error)) throw error;
     return undefined;
   }
+}
+
+function knownError(document: JsonObject): JoineryError | undefined {
+  try {
+    return errorOfProblem(parseProblem(document));
+  } catch (error) {
+    // OmniRelay's own form, or a code of a later release.
+    if (!isJoineryError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What the server says in words, and the id under which its log says more. */
+function saidIn(document: JsonObject = {}): string {
+  const [text] = [document['message'], document['detail']].filter((value) => typeof value === 'string');
+  const id = document['correlation_id'];
+  const shown = text === undefined ? '' : `: ${JSON.stringify(text.slice(0, 200))}`;
+  return typeof id === 'string' ? `${shown} (correlation id ${id.slice(0, 128)})` : shown;
 }
 
 const MAX_RETRY_AFTER = 86_400;

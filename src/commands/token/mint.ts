@@ -4,6 +4,7 @@ import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../../cli/flags.ts';
 import { currentIo, write } from '../../cli/io.ts';
 import { checkCi, ciFlag, deliverToCi } from '../../cli/token-ci.ts';
+import { checkJoinCommand, joinCommand } from '../../cli/join-command.ts';
 import { mintByFlags } from '../../cli/token-mint.ts';
 import { batchByFlags, batchFlags, bytesOf, isStateless, isStream, onlyToken } from '../../cli/token-batch.ts';
 import { checkTokenOutput, createTokenFile, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
@@ -59,6 +60,10 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     user: Flags.string({ description: 'user of a k3s token (default: node)', helpValue: 'NAME' }),
     ...batchFlags,
     ci: ciFlag(),
+    'print-join-command': Flags.boolean({
+      description: 'print the line that makes a node join with it; the token is in the file, or goes to stdin',
+      exclusive: ['count', 'from', 'ci'],
+    }),
     ...tokenOutputFlags,
     ...realmFlags,
     ...keyFlags,
@@ -69,12 +74,24 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     const { ci } = flags;
     if (ci !== undefined) checkCi(ci, flags.out);
     if (ci !== 'github') await checkTokenOutput(context.world.files, flags);
+    const { 'print-join-command': printJoin } = flags;
+    if (printJoin) checkJoinCommand(flags);
     if (isStream(flags)) return this.#stream(await batchByFlags(context, flags));
+    const line = printJoin ? await this.#joinCommand() : undefined;
     const minted = isStateless(flags)
       ? await onlyToken(await batchByFlags(context, flags))
       : await mintByFlags(context, flags, (message) => this.warning(message));
     if (ci !== undefined) return deliverToCi(context.world.files, ci, flags.out, minted, flags.json);
-    return deliverToken(context.world.files, flags, minted);
+    const delivered = await deliverToken(context.world.files, flags, minted);
+    if (line === undefined) return delivered;
+    return { data: { ...delivered.data, join_command: line }, text: `${delivered.text}\n${line}` };
+  }
+
+  async #joinCommand(): Promise<string> {
+    const { flags, context } = this;
+    // It reads trust bundles: loaded for those who ask for it only.
+    const { joinHints } = await import('../../app/join-hints.ts');
+    return joinCommand(flags, flags, await joinHints(await context.realm(), flags.cluster[0] as string, flags.url));
   }
 
   /** JSON lines as they are made, so that memory stays flat; only --json --reveal holds them all. */
