@@ -466,8 +466,8 @@ describe('the policy of the cluster', () => {
 describe('evidence', () => {
   const attestor: Attestor = {
     attest: (evidence, { now, nodeId, verifyChallenge }) => {
-      if (!verifyChallenge(String(evidence['nonce']))) throw new JoineryError('ERR_ATTESTATION_FAILED', 'the nonce is not ours');
-      const digest = digestOf(utf8(String(evidence['quote'])));
+      if (!verifyChallenge(evidence['nonce'] as string)) throw new JoineryError('ERR_ATTESTATION_FAILED', 'the nonce is not ours');
+      const digest = digestOf(utf8(evidence['quote'] as string));
       return Promise.resolve({ provider: 'fake', claims: { node: nodeId, pcr: '00' }, issuedAt: now, digest });
     },
   };

@@ -84,7 +84,7 @@ describe('OmniRelay’s endpoint', () => {
     const good = await token();
     expect(await answerOf(join({ token: `${good.slice(0, -4)}AAA=` }))).toEqual(refused(OMNIRELAY_FAILURES.signature));
     const odd = utf8('{}');
-    expect(await answerOf(join({ token: `${toBase64(odd)}.${toBase64(await mac(odd))}` }))).toEqual(refused(OMNIRELAY_FAILURES.payload));
+    expect(await answerOf(join({ token: `${toBase64(odd)}.${toBase64(mac(odd))}` }))).toEqual(refused(OMNIRELAY_FAILURES.payload));
     expect(await answerOf(join({ token: await token({ issuer: 'somebody' }) }))).toEqual(refused(OMNIRELAY_FAILURES.issuer));
     expect(await answerOf(join({ token: await token({ cluster: 'other' }) }))).toEqual(refused(OMNIRELAY_FAILURES.cluster));
     const short = await token({ lifetime: 60 as Seconds });
