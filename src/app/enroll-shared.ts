@@ -1,6 +1,6 @@
 /** GastroLog's way in: a node that shows the secret of a `secure` token is given the certificate and key that its cluster shares. */
 import { digestOf } from '../core/digest.ts';
-import { decodeUtf8, fromHex, toHex, utf8 } from '../core/encoding.ts';
+import { decodeUtf8, fromHex, parsePem, toHex, toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isName, uuidV4 } from '../core/names.ts';
 import { integer, object, type Parsed, parseDocument, string } from '../core/parse.ts';
@@ -27,7 +27,7 @@ export interface EnrollSharedInput {
 }
 
 export interface EnrollSharedResult {
-  /** Every authority that members trust now. */
+  /** Every authority that members trust now; first the one that issued the certificate. */
   readonly caPem: string;
   readonly certificatePem: string;
   readonly keyPem: Secret;
@@ -80,13 +80,20 @@ export async function enrollShared(service: JoinService, input: EnrollSharedInpu
         run.step('verify');
         const current = await readCluster(realm, cluster);
         const { ca_pem: caPem, certificate_pem: certificatePem, key_pem: key } = await answerContent(realm, current.record, node);
-        given.content = { caPem, certificatePem, keyPem: new Secret(key) };
+        given.content = { caPem: issuerFirst(caPem, current.record), certificatePem, keyPem: new Secret(key) };
         return issuedTo(realm, current, { node, address: input.nodeAddress });
       });
     });
     run.step('commit');
     return given.content as EnrollSharedResult;
   });
+}
+
+/** GastroLog's node reads the first certificate and no other: it must be the one that vouches for what the node is given. */
+function issuerFirst(caPem: string, { authorities, certificate }: StoredCluster['record']): string {
+  const pems = parsePem(caPem).map(({ der }) => toPem('CERTIFICATE', der));
+  const [issuer] = pems.splice(authorities.indexOf(certificate.ca), 1);
+  return [issuer, ...pems].join('');
 }
 
 /** @throws ERR_REQUEST_MALFORMED */

@@ -92,6 +92,10 @@ describe("GastroLog's joining node", () => {
   async function enroll(token: string, nodeId: string, address = '10.0.0.5:4565'): Promise<Enrolled> {
     const [tokenSecret, hash] = token.split(':') as [string, string];
     if (!(await pinned(hash))) throw new Error('CA fingerprint mismatch');
+    return callEnroll(tokenSecret, nodeId, address);
+  }
+
+  async function callEnroll(tokenSecret: string, nodeId: string, address: string): Promise<Enrolled> {
     const client = grpcJsClient('gastrolog/v1/cluster.proto', 'gastrolog.v1.ClusterService', { port: server.port, anchors: undefined });
     try {
       const request = { token_secret: tokenSecret, node_id: Buffer.from(nodeId), node_addr: address };
@@ -164,6 +168,19 @@ describe("GastroLog's joining node", () => {
     });
     const subjects = (await realm.audit('join.enroll')).filter(({ result }) => result === 'ok').map(({ subject }) => subject);
     expect(subjects).toEqual(['gastro-1', 'gastro-2', '000102']);
+  });
+
+  test('while the authority is replaced, the first certificate of the reply is the one that vouches for the second', async () => {
+    const tokenFile = join(realm.directory, 'edge-2.token');
+    await realm.run('cluster', 'rotate-ca', 'trust-new', '--cluster', 'edge', '--force');
+    await realm.run('cluster', 'rotate-ca', 'issue-new', '--cluster', 'edge', '--force', '--token-out', tokenFile);
+    const [tokenSecret] = secret(readFileSync(tokenFile, 'utf8').trim()).split(':');
+    const enrolled = await callEnroll(secret(tokenSecret as string), 'gastro-5', '10.0.0.9:4565');
+    const [first, ...others] = String(enrolled.ca_cert_pem).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) as string[];
+    expect(others).toHaveLength(1);
+    const certificate = new X509Certificate(String(enrolled.cluster_cert_pem));
+    expect(certificate.verify(new X509Certificate(first as string).publicKey)).toBe(true);
+    expect(certificate.verify(new X509Certificate(others[0] as string).publicKey)).toBe(false);
   });
 });
 
