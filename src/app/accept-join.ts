@@ -85,6 +85,8 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
   const answer = parseAnswered(result, 'state.db, use of the token');
   if (answer.cluster !== cluster) throw otherRequest();
   if (decision === 'accepted') return replyTo(service, answer, made.issue as NodeIssue);
+  // Whoever only saw the public key of a node must not be told what that node was.
+  assertCsrSignature(csr, realm.verifySignature, 'csr');
   run.sameRequest = true;
   return replyAgain(service, answer);
 }

@@ -2,6 +2,7 @@
 import { isJoineryError } from '../core/errors.ts';
 import type { PortableKeys, WritePkcs12 } from '../core/key-ports.ts';
 import { clusterOf, type RealmConfig } from '../core/realm/config.ts';
+import type { PeersReply } from '../core/join/messages.ts';
 import type { SeedPeers } from '../core/onboarding/model.ts';
 import type { Instant } from '../core/time.ts';
 import type { Mac } from '../core/token/omnirelay.ts';
@@ -21,6 +22,19 @@ export interface OmnirelayService {
   readonly portableKeys: PortableKeys;
   readonly writePkcs12: WritePkcs12;
 }
+
+export interface ListedPeers {
+  readonly reply: PeersReply;
+  /** As the header has it, with its quotes. */
+  readonly etag: string;
+}
+
+export interface KeptPeers {
+  readonly listed: Promise<ListedPeers>;
+  readonly madeAt: Instant;
+}
+
+export type PeersCache = Map<string, KeptPeers>;
 
 export interface JoinServiceOptions {
   readonly policies: PolicySource;
@@ -43,6 +57,8 @@ export interface JoinService {
   readonly observe: JoinObserver;
   readonly omnirelay: OmnirelayService | undefined;
   readonly refusals: RefusalBook;
+  /** Replies with the peers of a cluster, kept while no node changes. */
+  readonly peers: PeersCache;
   /** When the configuration was read: the version of the seed peers. */
   readonly configuredAt: Instant;
   verifyChallenge(nonce: string): boolean;
@@ -67,7 +83,9 @@ export function openJoinService(realm: Realm, options: JoinServiceOptions): Join
   const refusals = newRefusalBook();
   let current = realm;
   let configuredAt = realm.clock.now();
+  const peers = new Map<string, KeptPeers>();
   const stops = [
+    realm.store.watch('node/', () => peers.clear()),
     realm.store.watch('ca/', () => issuers.forget()),
     realm.store.watch('trust/', () => {
       trust.forget();
@@ -86,6 +104,7 @@ export function openJoinService(realm: Realm, options: JoinServiceOptions): Join
     observe: options.observe ?? SILENT_OBSERVER,
     omnirelay: options.omnirelay,
     refusals,
+    peers,
     verifyChallenge: options.verifyChallenge ?? (() => false),
     admitToken: options.admitToken ?? (() => undefined),
     ticks: options.ticks ?? (() => realm.clock.now()),
@@ -95,6 +114,7 @@ export function openJoinService(realm: Realm, options: JoinServiceOptions): Join
       current = { ...current, config };
       configuredAt = realm.clock.now();
       issuers.forget();
+      peers.clear();
     },
     forgetIssuers: () => issuers.forget(),
     close: () => stops.forEach((stop) => stop()),

@@ -36,7 +36,7 @@ const grantMembers = {
   role: name(),
   /** SPIFFE ID. */
   identity: string({ maxLength: 2048 }),
-  labels: record(string({ maxLength: 256 }), { maxMembers: 64 }),
+  labels: record(string()),
   /** `<format>/<id>` of the join token that began it. */
   token: string({ maxLength: 400 }),
   attestation: optional(attestation),

@@ -4,21 +4,33 @@ import { digestOf } from '../core/digest.ts';
 import type { PeerEntry, PeersReply } from '../core/join/messages.ts';
 import type { Store, StoreEntry } from '../core/ports.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import { type JoinService, seedPeersOf } from './join-service.ts';
+import { type JoinService, type ListedPeers, seedPeersOf } from './join-service.ts';
 import { asJson, nodePrefix, type NodeRecord, parseNode } from './node-records.ts';
 import { parseReport, reportPrefix, type StoredReport } from './trust-reports.ts';
 
 /** Nodes in one reply: about 4 MB. */
 export const MAX_PEERS = 10_000;
 
-export interface ListedPeers {
-  readonly reply: PeersReply;
-  /** As the header has it, with its quotes. */
-  readonly etag: string;
+/** Seconds after which a reply is made again although no node changed: for reports, and for certificates that end. */
+const KEPT = 10;
+
+/**
+ * Nodes whose certificate has not ended and that are not revoked, by name. Whoever asks often is given what was made for the last one.
+ * @throws ERR_CLUSTER_UNKNOWN, ERR_REALM_MALFORMED
+ */
+export function listPeers(service: JoinService, cluster: string): Promise<ListedPeers> {
+  const { peers, realm } = service;
+  const now = realm.clock.now();
+  const kept = peers.get(cluster);
+  if (kept !== undefined && now - kept.madeAt < KEPT) return kept.listed;
+  const made = { listed: readPeers(service, cluster), madeAt: now };
+  peers.set(cluster, made);
+  // A failure is nothing to keep.
+  made.listed.catch(() => peers.delete(cluster));
+  return made.listed;
 }
 
-/** Nodes whose certificate has not ended and that are not revoked, by name. @throws ERR_CLUSTER_UNKNOWN, ERR_REALM_MALFORMED */
-export async function listPeers(service: JoinService, cluster: string): Promise<ListedPeers> {
+async function readPeers(service: JoinService, cluster: string): Promise<ListedPeers> {
   const { store, clock } = service.realm;
   const seeds = seedPeersOf(service, cluster);
   const now = clock.now();

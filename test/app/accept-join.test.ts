@@ -361,6 +361,14 @@ describe('the name of a node', () => {
     expect((await join({ token: await world.mint(), node_id: 'n1' })).node_id).toBe('n1');
   });
 
+  test('is given to one of two that ask at once', async () => {
+    const outcomes = await Promise.all([
+      codeOf(join({ token: await world.mint(), node_id: 'n1' })),
+      codeOf(join({ token: await world.mint(), node_id: 'n1', csr: key.second })),
+    ]);
+    expect(outcomes.sort()).toEqual(['ERR_NODE_EXISTS', 'ok']);
+  });
+
   test('belongs to one cluster', async () => {
     await join({ token: await world.mint(), node_id: 'n1' });
     const token = await world.mint({ clusters: ['Edge'] });
@@ -397,6 +405,14 @@ describe('the name of a node', () => {
 });
 
 describe('the same request again', () => {
+  test('is answered only to who holds the key', async () => {
+    const token = await world.mint();
+    await join({ token });
+    const bytes = Uint8Array.from(parsePem(node.csr)[0]?.der as Uint8Array);
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    expect(await codeOf(join({ token, csr: toPem('CERTIFICATE REQUEST', bytes) }))).toBe('ERR_CSR_SIGNATURE');
+  });
+
   test('is refused once the certificate or the node is revoked', async () => {
     const token = await world.mint();
     const reply = await join({ token, node_id: 'n1' });

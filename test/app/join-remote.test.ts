@@ -174,9 +174,12 @@ describe('peers', () => {
     expect(first.reply.seed_peers.peers).toHaveLength(1);
     expect((await listPeers(service, 'prod')).etag).toBe(first.etag);
     await recordTrustReport(service, report(1), one.peer);
+    expect((await listPeers(service, 'prod')).etag).toBe(first.etag);
+    realm.clock.advance(10);
     const second = await listPeers(service, 'prod');
     expect(second.etag).not.toBe(first.etag);
     expect(second.reply.nodes[0]).toMatchObject({ node: 'n1', reported_at: '2026-11-22T10:00:00Z', trust: report(1).purposes });
+    service.reconfigure(realm.config);
     await revokeNode(realm, { cluster: 'prod', node: 'n2' });
     expect((await listPeers(service, 'prod')).reply).toMatchObject({ nodes: [{ node: 'n1' }], truncated: false });
     expect(two.reply.node_id).toBe('n2');
@@ -198,7 +201,7 @@ describe('peers', () => {
       const start = page.after === undefined ? 0 : writes.findIndex(({ key }) => key === page.after) + 1;
       return Promise.resolve(writes.slice(start, start + (page.limit ?? 1000)).map((write) => ({ ...write, version: 1 })));
     };
-    const many = { ...service, realm: { ...realm, store: { ...realm.store, list } }, configuredAt: service.configuredAt };
+    const many = { ...service, realm: { ...realm, store: { ...realm.store, list } }, configuredAt: service.configuredAt, peers: new Map() };
     const { reply } = await listPeers(many, 'prod');
     expect(reply.nodes).toHaveLength(MAX_PEERS);
     expect(reply.truncated).toBe(true);
