@@ -2,7 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { type CheckRow, failedRow, type Passed, passed, passedRow } from '../core/onboarding/checklist.ts';
 import type { Onboarding } from '../core/onboarding/model.ts';
-import { type PackageVerification, verifyPackageFiles } from '../core/onboarding/verify.ts';
+import { verifyPackageFiles } from '../core/onboarding/verify.ts';
 import type { Gunzip } from '../core/onboarding/verify-files.ts';
 import type { VerifySignature } from '../core/key-ports.ts';
 import type { Clock, Files } from '../core/ports.ts';
@@ -46,21 +46,29 @@ export async function verifyPackage(world: VerifyWorld, directory: string, optio
     now: world.clock.now(),
     verifySignature: world.verifySignature,
     gunzip: world.gunzip,
-    knownDigests: trustDigest === undefined ? await digestsOf(realm) : [trustDigest],
+    knownDigests: await knownDigests(realm, trustDigest),
     ignoreModes,
   });
-  const all = [...verification.rows, ...(realm ? await realmRows(realm, verification) : [])];
+  const { rows, inspection, token } = verification;
+  const onboarding = inspection?.model.onboarding;
+  const all = [...rows, ...(realm && onboarding ? await realmRows(realm, onboarding, [{ node: onboarding.node, token }]) : [])];
   return { ok: all.every((row) => row.result !== 'failed' && row.result !== 'skipped'), rows: all };
 }
 
-async function digestsOf(realm: Realm | undefined): Promise<readonly Digest[]> {
+/** The digests that a realm knows to be genuine. */
+export async function knownDigests(realm: Realm | undefined, trustDigest: Digest | undefined): Promise<readonly Digest[]> {
+  if (trustDigest !== undefined) return [trustDigest];
   return realm === undefined ? [] : (await readVersions(realm, 'control-plane-https')).map((version) => version.signed.digest);
 }
 
-async function realmRows(realm: Realm, { inspection, token }: PackageVerification): Promise<readonly CheckRow[]> {
-  if (inspection === undefined) return [];
-  const { onboarding } = inspection.model;
-  const rows = [await row('realm-token', () => checkToken(realm, onboarding, token))];
+export interface PackageToken {
+  readonly node: string | undefined;
+  readonly token: Secret | undefined;
+}
+
+/** What only the realm knows: whether every token is still good, and whether newer trust is active. */
+export async function realmRows(realm: Realm, onboarding: Onboarding, tokens: readonly PackageToken[]): Promise<readonly CheckRow[]> {
+  const rows = [await row('realm-token', () => checkTokens(realm, onboarding, tokens))];
   for (const purpose of PURPOSES) rows.push(await row(`realm-trust ${purpose}`, () => checkCurrent(realm, onboarding, purpose)));
   return rows;
 }
@@ -73,9 +81,11 @@ async function row(check: string, work: () => Promise<Passed<true>>): Promise<Ch
   }
 }
 
-async function checkToken(realm: Realm, { cluster, role, node }: Onboarding, token: Secret | undefined): Promise<Passed<true>> {
-  if (token === undefined) return passed('no token');
-  await verifyToken(realm, { token: token.reveal(), cluster, role, ...(node !== undefined && { node }) });
+async function checkTokens(realm: Realm, { cluster, role }: Onboarding, tokens: readonly PackageToken[]): Promise<Passed<true>> {
+  for (const { node, token } of tokens) {
+    if (token === undefined) return passed('no token');
+    await verifyToken(realm, { token: token.reveal(), cluster, role, ...(node !== undefined && { node }) });
+  }
   return passed('signed by this realm, neither used nor revoked');
 }
 

@@ -75,7 +75,7 @@ export async function batchByFlags(context: Context, flags: BatchFlags): Promise
   return mintStateless(context.world, { request, issuer, signer: signer ?? (await signerByFlags(context, flags)), ...size });
 }
 
-async function nodesOf(context: Context, path: string): Promise<readonly string[]> {
+export async function nodesOf(context: Context, path: string): Promise<readonly string[]> {
   const what = nameOfInput(path);
   return parseNodeList(decodeUtf8(await readInput(context.world.files, path, MAX_NODE_LIST_BYTES), what), what);
 }

@@ -1,5 +1,6 @@
 /** How the results of package commands look, as data and as text. */
 import type { RenderPackageResult } from '../../app/render-package.ts';
+import type { RenderPackagesResult } from '../../app/render-packages.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { type Digest, digestOf } from '../../core/digest.ts';
 import type { CheckRow } from '../../core/onboarding/checklist.ts';
@@ -44,6 +45,32 @@ export function renderedText({ out, manifest, trustDigest, size, sealed, tokenCo
     'token copies': tokenCopies.length === 0 ? undefined : tokenCopies.join('; '),
   });
   return `${facts}\n\n${nextText(out, manifest, trustDigest, sealed)}`;
+}
+
+export function batchData({ out, manifest, trustDigest, size, tokenCopies }: RenderPackagesResult): JsonObject {
+  return {
+    out,
+    trust_digest: trustDigest,
+    ...(size !== undefined && { size: sizeData(size) }),
+    token_copies: [...tokenCopies],
+    manifest: { ...manifest } as JsonObject,
+  };
+}
+
+export function batchText({ out, manifest, trustDigest, size, tokenCopies }: RenderPackagesResult): string {
+  const { format, cluster, role, nodes, token, trust } = manifest;
+  const facts = fields({
+    packages: `${nodes} in ${out}/nodes, listed in ${out}/index.jsonl`,
+    format,
+    cluster,
+    role,
+    tokens: token === undefined ? 'none' : `one for each node, until ${token.expires_at}`,
+    'trust versions': PURPOSES.map((purpose) => `${purpose} ${trust[purpose].version}`).join(', '),
+    'trust digest': trustDigest,
+    'user-data': size && describeSize(size),
+    'token copies': tokenCopies.length === 0 ? undefined : tokenCopies.join('; '),
+  });
+  return `${facts}\n\nNext: joinery package verify ${out} --trust-digest ${trustDigest}`;
 }
 
 /** What the operator does now, and what with a token that is not in the document. */

@@ -1,8 +1,12 @@
+import type { PackageWorld } from '../../app/package-request.ts';
 import { renderPackage } from '../../app/render-package.ts';
+import { renderPackages, type RenderPackagesInput } from '../../app/render-packages.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../../cli/flags.ts';
 import { packageFlags, packageRequest } from '../../cli/package-flags.ts';
-import { renderedData, renderedText } from '../../cli/render/packages.ts';
+import { batchData, batchText, renderedData, renderedText } from '../../cli/render/packages.ts';
+import { bar } from '../../cli/render/progress.ts';
+import { nodesOf } from '../../cli/token-batch.ts';
 
 export default class PackageRender extends BaseCommand<typeof PackageRender> {
   static override summary =
@@ -23,8 +27,20 @@ export default class PackageRender extends BaseCommand<typeof PackageRender> {
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     const request = await packageRequest(context.world.files, flags);
-    const rendered = await renderPackage(await context.realm(), request, await context.packageWorld());
+    const [realm, world] = [await context.realm(), await context.packageWorld()];
+    if (flags.from !== undefined) return this.#many({ ...request, nodes: await nodesOf(context, flags.from) }, world);
+    const rendered = await renderPackage(realm, request, world);
     for (const warning of rendered.warnings) this.warning(warning);
     return { data: renderedData(rendered), text: renderedText(rendered) };
+  }
+
+  async #many(input: RenderPackagesInput, world: PackageWorld): Promise<Outcome> {
+    const { context } = this;
+    const realm = await context.realm();
+    const rendered = await context.progress.step('rendering packages', (say) =>
+      renderPackages(realm, input, world, (done) => say(bar('rendering packages', done, input.nodes.length))),
+    );
+    for (const warning of rendered.warnings) this.warning(warning);
+    return { data: batchData(rendered), text: batchText(rendered) };
   }
 }

@@ -44,7 +44,11 @@ export function bytesOf(files: PackageFiles, path: PackagePath): Uint8Array {
 
 /** No digest covers these files but that of a list which none covers: the spelling that joinery writes is the only one, so that nothing hides in it. */
 export function jsonOf(files: PackageFiles, path: PackagePath): JsonValue {
-  const bytes = bytesOf(files, path);
+  return canonicalOf(bytesOf(files, path), path);
+}
+
+/** @throws ERR_PACKAGE_MALFORMED for another spelling than joinery's. */
+export function canonicalOf(bytes: Uint8Array, path: string): JsonValue {
   const value = parseStrictJson(decodeUtf8(bytes, path), path);
   if (equalBytes(jsonFile(value), bytes)) return value;
   throw malformedPackage(`${path}: expected RFC 8785 and a newline, found another spelling`);

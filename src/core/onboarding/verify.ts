@@ -1,18 +1,12 @@
 /** Proves a package from its files alone: nothing of the realm that made it is needed, only the digest of its first trust. */
-import { canonicalJson, type JsonValue } from '../canonical-json.ts';
-import { type Digest, digestOf } from '../digest.ts';
-import { decodeUtf8 } from '../encoding.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import { digestOf } from '../digest.ts';
 import { JoineryError } from '../errors.ts';
-import type { VerifySignature } from '../key-ports.ts';
 import { Secret } from '../secret.ts';
-import type { Instant } from '../time.ts';
-import { assertThreshold, type EnvelopeType, openEnvelope } from '../trust/envelope.ts';
 import { PURPOSES } from '../trust/purpose.ts';
-import { assertSeparate } from '../trust/separation.ts';
-import { assertNotExpired } from '../trust/transition.ts';
 import { type CheckRow, Checklist, type Passed, passed, warned } from './checklist.ts';
 import { FORMAT_TABLE, takesGzip } from './formats/table.ts';
-import { type Inspection, inspectArtifacts, readTrustFile } from './inspect.ts';
+import { type Inspection, inspectArtifacts } from './inspect.ts';
 import { nodeLayout } from './layout.ts';
 import { describeSize, userDataSize } from './limits.ts';
 import {
@@ -21,10 +15,11 @@ import {
   listedPaths,
   packageFile,
   type PackageManifest,
+  type PackagePath,
   parsePackageManifest,
   TOKEN_PATH,
 } from './manifest.ts';
-import { isTokenText, type TrustPart, type TrustParts } from './model.ts';
+import { isTokenText, type TrustParts } from './model.ts';
 import { assertFingerprints, assertNoPrivateKey, assertPaths, assertUrls, urlsAt } from './rules.ts';
 import { checkPackageToken, grantOfToken } from './token.ts';
 import { type PackageTrust, readPackageTrust } from './trust.ts';
@@ -41,16 +36,7 @@ import {
   type PackageEntry,
   type PackageFiles,
 } from './verify-files.ts';
-
-export interface VerifyOptions {
-  readonly now: Instant;
-  readonly verifySignature: VerifySignature;
-  readonly gunzip: Gunzip;
-  /** Digests of control-plane-https manifests that are known from another channel to be genuine; none: not compared. */
-  readonly knownDigests: readonly Digest[];
-  /** For a file system without modes (FAT): differences are a warning. */
-  readonly ignoreModes: boolean;
-}
+import { checkSignature, checkTrustRows, describeTrust, readTrustParts, type VerifyOptions } from './verify-trust.ts';
 
 export const PACKAGE_CHECKS = [
   'files',
@@ -117,44 +103,12 @@ function checkMeaning(list: Checklist<PackageCheck>, subject: Subject): void {
   list.run('size', () => checkSize(subject));
   const parts = list.run('fingerprints', () => checkFingerprints(subject));
   const trust = parts && list.run('trust-manifests', () => checkTrust(subject, parts));
-  if (trust !== undefined) checkTrustMeaning(list, subject, trust);
+  if (trust !== undefined) checkTrustRows(list, trust, subject.options, () => checkPackageSignature(subject, trust));
 }
 
-function checkTrustMeaning(list: Checklist<PackageCheck>, { files, manifest, options }: Subject, trust: PackageTrust): void {
-  const { 'control-plane-https': https, 'node-cert-lifecycle': nodeCert } = trust;
-  const { verifySignature: verify, now, knownDigests } = options;
-  list.run('trust-separate', () => {
-    const reason = https.manifest.shared_anchor_reason ?? nodeCert.manifest.shared_anchor_reason;
-    assertSeparate(
-      { purpose: 'control-plane-https', anchors: https.anchors },
-      { purpose: 'node-cert-lifecycle', anchors: nodeCert.anchors },
-      reason,
-      verify,
-    );
-    return reason === undefined ? passed('no anchor in common') : warned(`shared on purpose: ${reason}`);
-  });
-  list.run('trust-expiry', () => {
-    for (const purpose of PURPOSES) assertNotExpired(trust[purpose].manifest, now, purpose);
-    return passed(`until ${https.manifest.expires_at} and ${nodeCert.manifest.expires_at}`);
-  });
-  list.run('first-trust', () => checkFirstTrust(https.digest, knownDigests));
-  list.run('signature', () => checkSignature(jsonOf(files, 'package.sig.json'), 'package+jws', manifest, https, verify));
-}
-
-/** One signer is enough: a package is made for each node, while a threshold's keys may lie on machines far apart. */
-export function checkSignature(
-  signature: JsonValue,
-  type: EnvelopeType,
-  document: JsonValue,
-  https: PackageTrust['control-plane-https'],
-  verify: VerifySignature,
-): Passed<true> {
+function checkPackageSignature({ files, manifest, options }: Subject, trust: PackageTrust): Passed<true> {
   const what = 'package.sig.json';
-  const opened = openEnvelope(signature, type, what);
-  if (canonicalJson(opened.payload) !== canonicalJson(document))
-    throw malformedPackage(`${what}: expected the signature of package.json, found that of another document`);
-  assertThreshold(opened, { signers: https.manifest.signers, min_signatures: 1 }, verify, what, 'the signers of the first trust');
-  return passed(`by a signer of control-plane-https version ${https.manifest.trust_bundle_version}`);
+  return checkSignature({ envelope: jsonOf(files, what), what, type: 'package+jws', document: manifest }, trust, options.verifySignature);
 }
 
 function checkPayload(files: PackageFiles, gunzip: Gunzip): Passed<Inspection> {
@@ -252,24 +206,13 @@ function checkSize({ files, inspection, manifest }: Subject): Passed<true> {
 
 /** What the package brings beside, which is all there is where the node fetches its trust. */
 function checkFingerprints({ files, inspection }: Subject): Passed<TrustParts> {
-  const part = (purpose: (typeof PURPOSES)[number]): TrustPart => ({
-    bundlePem: decodeUtf8(bytesOf(files, `trust/${purpose}.pem`), purpose),
-    signed: readTrustFile(decodeUtf8(bytesOf(files, `trust/${purpose}.manifest.json`), purpose), purpose),
-  });
   const { onboarding, trust } = inspection.model;
-  const parts = trust ?? { 'control-plane-https': part('control-plane-https'), 'node-cert-lifecycle': part('node-cert-lifecycle') };
+  const parts = trust ?? readTrustParts((path) => bytesOf(files, path as PackagePath));
   assertFingerprints(onboarding, parts);
   return { detail: PURPOSES.map((purpose) => onboarding.trust[purpose].sha256_fingerprint).join(' and '), value: parts };
 }
 
 function checkTrust({ inspection, options }: Subject, parts: TrustParts): Passed<PackageTrust> {
   const trust = readPackageTrust(inspection.model.onboarding, parts, options.verifySignature);
-  const detail = PURPOSES.map((purpose) => `${purpose} version ${trust[purpose].manifest.trust_bundle_version}`).join(', ');
-  return { detail: `${detail}: signed and activated`, value: trust };
-}
-
-function checkFirstTrust(digest: Digest, known: readonly Digest[]): Passed<true> {
-  if (known.length === 0) return warned(`not compared: ask the operator whether the digest is ${digest}, or give --trust-digest`);
-  if (known.includes(digest)) return passed(digest);
-  throw new JoineryError('ERR_TRUST_FIRST_DIGEST', `first trust: expected the digest ${known.at(-1)}, found ${digest}`);
+  return { detail: describeTrust(trust), value: trust };
 }
