@@ -73,6 +73,7 @@ export const COMMANDS: CommandTable = {
   'policy:sign': () => import('./commands/policy/sign.ts'),
   'policy:test': () => import('./commands/policy/test.ts'),
   'realm:backup': () => import('./commands/realm/backup.ts'),
+  'realm:export': () => import('./commands/realm/export.ts'),
   'realm:keychain:forget': () => import('./commands/realm/keychain/forget.ts'),
   'realm:keychain:store': () => import('./commands/realm/keychain/store.ts'),
   'realm:restore': () => import('./commands/realm/restore.ts'),

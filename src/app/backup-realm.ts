@@ -14,7 +14,7 @@ import { parseRealmRecord } from './realm-record.ts';
 export const MAX_BACKUP_FILE = 4 * 1024 ** 3;
 
 export const STATE_FILE = 'state.db';
-const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
+export const CONFIG_FILES = ['joinery.yaml', 'joinery.yml', 'joinery.json'];
 const DIRECTORIES = ['keys', 'ca', 'policies'];
 
 export interface BackupResult {
@@ -57,7 +57,7 @@ export async function backupRealm(realm: Realm, engine: StoreEngine, out: string
 }
 
 /** A backup among the keys would copy itself, and every later one with it. */
-async function assertOutside(files: Files, directory: string, out: string): Promise<void> {
+export async function assertOutside(files: Files, directory: string, out: string): Promise<void> {
   const identity = (await files.stat(out))?.identity;
   for (const name of await directoriesOf(files, directory)) {
     if (!(await contains(files, `${directory}/${name}`, identity))) continue;
@@ -85,12 +85,13 @@ async function copyFiles(files: Files, from: string, to: string): Promise<Backup
 }
 
 /** Those that there are: not every realm has policies. */
-async function directoriesOf(files: Files, directory: string): Promise<readonly string[]> {
+export async function directoriesOf(files: Files, directory: string): Promise<readonly string[]> {
   const found = await files.list(directory);
   return DIRECTORIES.filter((name) => found.includes(name));
 }
 
-async function copyTree(files: Files, from: string, to: string, path: string): Promise<BackupFile[]> {
+/** Copies a directory of a realm, its files 0600. @throws ERR_FILE_* */
+export async function copyTree(files: Files, from: string, to: string, path: string): Promise<BackupFile[]> {
   const rows: BackupFile[] = [];
   await files.makeDirectory(`${to}/${path}`, 0o700);
   for (const name of await files.list(`${from}/${path}`)) {
@@ -103,7 +104,7 @@ async function copyTree(files: Files, from: string, to: string, path: string): P
   return rows;
 }
 
-async function copyFile(files: Files, from: string, to: string, path: string): Promise<BackupFile> {
+export async function copyFile(files: Files, from: string, to: string, path: string): Promise<BackupFile> {
   const bytes = await files.read(`${from}/${path}`, MAX_BACKUP_FILE);
   await files.create(`${to}/${path}`, bytes, 0o600);
   return backupFile(path, bytes);

@@ -3,6 +3,8 @@ export const AUDIT_EVENTS = {
   'realm.create': 'a realm was created',
   'realm.backup': 'a backup of the realm was written',
   'realm.restore': 'the realm was restored from a backup',
+  'realm.export':
+    'a copy of the realm without its offline keys was written, for a server; it is the first record of that copy that is its own',
   'realm.keychain': 'a passphrase of the realm was stored in the keychain of the operating system, or removed from it',
   'realm.upgrade': 'the state of the realm was upgraded to a newer format',
   'audit.key': 'the key that signs checkpoints of the audit log was created',
