@@ -81,9 +81,9 @@ it('answers the workers of its cluster, and no other node', async () => {
   await joinAs('cp2', 'control-plane');
   expect(await ask(await agentOf('w1'))).toMatchObject({ status: 200, body: '{"hello":"spiffe://lab.example/prod/worker/w1"}' });
   expect(await ask(await agentOf('cp2'))).toMatchObject({ status: 403 });
-  const nobody = new Agent({ ca: readFileSync(join(realm.directory, 'ca/node-root.crt')) });
+  const nobody = new Agent({ ca: readFileSync(join(realm.directory, 'ca/node-root.crt')), checkServerIdentity: () => undefined });
   agents.push(nobody);
-  await expect(ask(nobody)).rejects.toThrow(/certificate required|socket hang up|ECONN/);
+  await expect(ask(nobody)).rejects.toThrow(/certificate required|socket hang up|ECONNRESET/);
 });
 
 it('puts a revoked worker out within a second, and never lets it in again', async () => {
