@@ -1,0 +1,71 @@
+/** `server start` unattended: where its passphrase comes from, what it refuses, and a realm without offline keys. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { clientOf, newNode, startProcess, type TestRealm, testRealm } from './server-world.ts';
+
+const dev = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
+const passphrases = { offline: 'correct horse battery offline', online: 'correct horse battery online' };
+
+let realm: TestRealm;
+let exported: TestRealm;
+beforeAll(async () => {
+  realm = await testRealm(passphrases);
+  const directory = join(realm.directory, 'for-server');
+  const { status, stdout } = await run(['realm', 'export', '--online', '--out', directory, '--json']);
+  expect(status, stdout).toBe(0);
+  exported = { ...realm, directory };
+});
+afterAll(() => realm.remove());
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+}
+
+function run(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [dev, ...argv], {
+      cwd: realm.directory,
+      env: { PATH: process.env['PATH'], HOME: realm.directory, JOINERY_REALM: realm.directory, ...env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let stdout = '';
+    child.stdout.on('data', (chunk) => (stdout += String(chunk)));
+    child.on('exit', (status) => resolve({ status, stdout }));
+  });
+}
+
+it.each([
+  ['opens the offline keys', passphrases.offline, 'ERR_SERVER_PASSPHRASE', 4],
+  ['opens nothing', 'a passphrase of somebody else', 'ERR_KEY_PASSPHRASE', 4],
+])('refuses a passphrase that %s', async (_what, passphrase, code, exit) => {
+  const { status, stdout } = await run(['server', 'start', '--json'], { JOINERY_ONLINE_PASSPHRASE: passphrase });
+  expect([status, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([exit, code]);
+});
+
+it('starts on a realm without offline keys, with the credential of systemd, and lets a node in', async () => {
+  const credentials = join(realm.directory, 'credentials');
+  mkdirSync(credentials, { mode: 0o700 });
+  writeFileSync(join(credentials, 'joinery-online-passphrase'), `${passphrases.online}\n`, { mode: 0o600 });
+  const token = await realm.mint('--node', 'n1');
+  const argv = [dev, 'server', 'start', '--realm', exported.directory, '--json'];
+  const server = await startProcess(argv, exported, { CREDENTIALS_DIRECTORY: credentials });
+  const client = clientOf(exported, server);
+  const { csr } = await newNode();
+  expect((await client.join({ token, csr })).node_id).toBe('n1');
+  await client.close();
+  await server.stop();
+  const list = await run(['audit', 'list', '--json'], { JOINERY_REALM: exported.directory });
+  const { records } = (JSON.parse(list.stdout) as { data: { records: { event: string }[] } }).data;
+  expect(records.map(({ event }) => event)).toEqual(expect.arrayContaining(['realm.export', 'join.accept', 'audit.checkpoint']));
+  expect(readFileSync(join(exported.directory, 'joinery.yaml'), 'utf8')).toBe(readFileSync(join(realm.directory, 'joinery.yaml'), 'utf8'));
+});
+
+it('says what is wrong with an address', async () => {
+  const env = { JOINERY_REALM: exported.directory, JOINERY_ONLINE_PASSPHRASE: passphrases.online };
+  const { status, stdout } = await run(['server', 'start', '--listen', 'nowhere', '--json'], env);
+  expect([status, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([3, 'ERR_CONFIG_MALFORMED']);
+});
