@@ -1,6 +1,8 @@
 import { request as http1Request } from 'node:https';
 import { connect } from 'node:http2';
 import { gzipSync } from 'node:zlib';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createGrpcWebTransport } from '@connectrpc/connect-node';
 import grpc from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -11,6 +13,8 @@ import { decodeUtf8 } from '../../src/core/encoding.ts';
 import type { HttpHandler, ServerRequest, ServerResponse } from '../../src/core/join/http.ts';
 import { problemOf } from '../../src/core/join/problem.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { ErrorInfoSchema } from '../../src/proto/gen/google/rpc/error_info_pb.ts';
+import { Bootstrap } from '../../src/proto/gen/joinery/v1/bootstrap_pb.ts';
 import { type Fields, grpcJsClient, type GrpcJsClient, statusOf } from '../fakes/grpc-js.ts';
 import { grpcListener, type GrpcListener, type GrpcListenerOptions, keyPemOf, pemOf, ROOT } from '../fakes/grpc-listener.ts';
 import { identity } from '../fakes/tls-server.ts';
@@ -336,6 +340,31 @@ describe('other protocols and broken peers', () => {
     await serve(() => Promise.resolve(ok({ nonce: 'n', expires_at: TIME })));
     expect(await rest('/joinery.v1.Bootstrap/CreateChallenge')).toBe(200);
     expect(seen[0]?.path).toBe('/v1/challenge');
+  });
+
+  test('gRPC-Web over HTTP/1.1 and over HTTP/2 has the same answers and the same refusals', async () => {
+    await serve((request) =>
+      Promise.resolve(
+        request.path === '/v1/challenge'
+          ? ok({ nonce: 'n', expires_at: TIME })
+          : refusal(new JoineryError('ERR_JOIN_UNAUTHENTICATED', 'request: expected a valid join token'), request),
+      ),
+    );
+    for (const httpVersion of ['1.1', '2'] as const) {
+      const transport = createGrpcWebTransport({
+        baseUrl: `https://localhost:${listener.port}`,
+        httpVersion,
+        nodeOptions: { ca: pemOf(ROOT) },
+      } as Parameters<typeof createGrpcWebTransport>[0]);
+      const web = createClient(Bootstrap, transport);
+      expect(await web.createChallenge({})).toMatchObject({ nonce: 'n' });
+      const error = await web.join({ token: 't', csr: 'c' }).catch((reason: unknown) => ConnectError.from(reason));
+      expect(error).toMatchObject({ code: Code.Unauthenticated });
+      expect((error as ConnectError).findDetails(ErrorInfoSchema)[0]).toMatchObject({
+        reason: 'ERR_JOIN_UNAUTHENTICATED',
+        domain: 'joinery',
+      });
+    }
   });
 
   test('an authority that is no host ends its stream and nothing else', async () => {

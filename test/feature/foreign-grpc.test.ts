@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join as inDirectory } from 'node:path';
 import grpc from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revokeNode } from '../../src/app/revoke-node.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -98,14 +99,11 @@ describe('a whole life over gRPC', () => {
     const node = client(joined);
     const renewed = await node.call('Renew', { csr: (await newKey()).csr });
     expect(renewed['identity']).toBe(reply['identity']);
-    const peers = await node.call('ListPeers', {});
-    expect(peers).toMatchObject({ cluster: 'prod', nodes: [{ node: 'grpc-1', role: 'worker' }] });
-    expect(await node.call('ListPeers', { if_none_match: peers['etag'] })).toMatchObject({ unmodified: true });
-    const fingerprint = 'ab'.repeat(32);
-    const state = { version: 1, fingerprint, updated_at: '2026-11-22T10:00:00Z' };
+    const state = { version: 1, fingerprint: 'ab'.repeat(32), updated_at: '2026-11-22T10:00:00Z' };
     expect(await node.call('ReportTrust', { purposes: { 'control-plane-https': state } })).toHaveProperty('recorded_at');
-    const { nodes } = (await node.call('ListPeers', {})) as { nodes: Fields[] };
-    expect(nodes[0]).toMatchObject({ trust: { 'control-plane-https': state } });
+    const peers = await node.call('ListPeers', {});
+    expect(peers).toMatchObject({ cluster: 'prod', nodes: [{ node: 'grpc-1', role: 'worker', trust: { 'control-plane-https': state } }] });
+    expect(await node.call('ListPeers', { if_none_match: peers['etag'] })).toMatchObject({ unmodified: true });
 
     const anyone = client();
     const document = await anyone.call('GetTrust', { purpose: 'node-cert-lifecycle' });
@@ -350,6 +348,71 @@ test('each alert was given to the program of the configuration, once', async () 
     environment: 'lab',
     details: { reason: 'ERR_TOKEN_REPLAYED', transport: 'grpc', cluster: 'prod', node: 'second' },
   });
+});
+
+const METHODS = [
+  'CreateChallenge',
+  'Join',
+  'Renew',
+  'ListPeers',
+  'GetTrust',
+  'GetCa',
+  'GetSpiffeBundle',
+  'GetCrl',
+  'ReportTrust',
+  'ListRevocations',
+  'Revoke',
+  'MintToken',
+] as const;
+
+const text = fc.oneof(
+  fc.string({ maxLength: 80 }),
+  fc.constantFrom('', '\u0000', '../..', 'a'.repeat(9000), '-----BEGIN CERTIFICATE REQUEST-----', 'eyJ.eyJ.x', '{}', 'spiffe://x'),
+);
+const number = fc.oneof(fc.constantFrom(0, -1, 2 ** 53 - 1, -(2 ** 53) + 1), fc.integer());
+const anything = fc.record(
+  {
+    token: text,
+    csr: text,
+    cluster: text,
+    node_id: text,
+    requested_role: text,
+    environment: text,
+    labels: fc.dictionary(text, text, { maxKeys: 3 }),
+    attestation: fc.record({ provider: text, evidence: fc.oneof(text, fc.json()) }),
+    purpose: text,
+    version: number,
+    if_none_match: text,
+    issuer: text,
+    since: number,
+    serial: text,
+    fingerprint: text,
+    spiffe_id: text,
+    node: text,
+    role: text,
+    reason: text,
+    ttl: number,
+    max_uses: number,
+    purposes: fc.dictionary(text, fc.record({ version: number, fingerprint: text, updated_at: text }), { maxKeys: 2 }),
+  },
+  { requiredKeys: [] },
+);
+
+test('any message to any method, with and without a certificate, has an answer or a status with a code, in time', async () => {
+  const [node, nobody] = [client(await join('fuzzer')), client()];
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...METHODS), anything, fc.boolean(), async (method, message, known) => {
+      const started = Date.now();
+      // What a call has no field for is left out by the client.
+      const outcome = await (known ? node : nobody).call(method, message).then(() => undefined, statusOf);
+      expect(Date.now() - started).toBeLessThan(3000);
+      if (outcome === undefined) return;
+      expect(outcome.reason).toMatch(/^ERR_(?!INTERNAL)/);
+      expect([grpc.status.INTERNAL, grpc.status.UNKNOWN]).not.toContain(outcome.code);
+    }),
+    { numRuns: 150 },
+  );
+  expect(server.log().filter(({ msg }) => msg === 'bug')).toEqual([]);
 });
 
 test('no token and no key is in the log, the metrics, the alerts or the audit log', async () => {
