@@ -1,4 +1,4 @@
-/** The identity of a node for the services on it, with the real world around it: `identitySource` of the public library. */
+/** A node for the services on it, with the real world around it: `identitySource`, `joinNode` and others of the public library. */
 import type { Agent, AgentOptions } from 'node:https';
 import type { ConnectionOptions, SecureContextOptions, TlsOptions } from 'node:tls';
 import { systemFiles } from './adapters/files.ts';
@@ -15,6 +15,11 @@ import {
 } from './adapters/tls-rotation.ts';
 import { clientWorld } from './bootstrap-client.ts';
 import { type IdentityWatch, watchIdentity, type WatchIdentityOptions } from './client/identity-watch.ts';
+
+import type { BootstrapClient } from './client/client.ts';
+import { joinNode as join, type JoinedNode, type JoinNodeInput } from './client/join-node.ts';
+import { nodeClient, type NodeClientOptions, type NodeClientWorld } from './client/node-client.ts';
+import { renewNode as renew, type RenewedNode, type RenewNodeInput } from './client/renew-node.ts';
 
 export interface IdentitySource extends IdentityWatch {
   /** For `createServer` of node:tls, node:https and node:http2. */
@@ -37,9 +42,7 @@ export interface IdentitySource extends IdentityWatch {
  * @throws ERR_NODE_NOT_JOINED, ERR_NODE_DIRECTORY, ERR_TRUST_STATE_MALFORMED
  */
 export async function identitySource(options: WatchIdentityOptions): Promise<IdentitySource> {
-  const { clock, timer, verifySignature } = clientWorld;
-  const world = { files: systemFiles, switches: systemSwitches, keys: portableKeys, actor: 'service', clock, timer, verifySignature };
-  const watch = await watchIdentity(world, options);
+  const watch = await watchIdentity(nodeWorld(), options);
   return {
     ...watch,
     listenerOptions: (given) => listenerOptions(watch, given),
@@ -48,4 +51,24 @@ export async function identitySource(options: WatchIdentityOptions): Promise<Ide
     agent: (given) => rotatingAgent(watch, given),
     grpcProvider: (given) => grpcProvider(watch, given),
   };
+}
+
+/** Ports of a node on this machine, as {@link joinNode} and {@link renewNode} need them. */
+function nodeWorld(): NodeClientWorld {
+  return { ...clientWorld, files: systemFiles, switches: systemSwitches, keys: portableKeys, actor: 'service' };
+}
+
+/** {@link join} on this machine. */
+export function joinNode(input: JoinNodeInput): Promise<JoinedNode> {
+  return join(nodeWorld(), input);
+}
+
+/** {@link renew} on this machine. */
+export function renewNode(input: RenewNodeInput): Promise<RenewedNode> {
+  return renew(nodeWorld(), input);
+}
+
+/** A client with the servers, the trust and the identity of a node directory, and whatever they become. @throws as {@link nodeClient} */
+export function createNodeClient(options: NodeClientOptions): Promise<BootstrapClient> {
+  return nodeClient(nodeWorld(), options);
 }

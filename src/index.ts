@@ -8,7 +8,11 @@ export type { BootstrapServer, BootstrapServerOptions, MountedServer } from './b
 export { createBootstrapServer } from './lazy-server.ts';
 export { createBootstrapClient } from './bootstrap-client.ts';
 export type { BootstrapClient, BootstrapClientOptions } from './client/client.ts';
-export { type IdentitySource, identitySource } from './identity-source.ts';
+export { createNodeClient, type IdentitySource, identitySource, joinNode, renewNode } from './identity-source.ts';
+export type { JoinedNode, JoinNodeInput } from './client/join-node.ts';
+export type { RenewedNode, RenewNodeInput } from './client/renew-node.ts';
+export type { ServerTrust } from './client/server-trust.ts';
+export { Secret } from './core/secret.ts';
 export { verifySignature } from './adapters/signatures.ts';
 export { canonicalBytes, canonicalJson, type JsonObject, type JsonValue, parseStrictJson } from './core/canonical-json.ts';
 export { type Digest, digestOf, type Fingerprint, fingerprintOf, parseDigest, type Pin, pinOf } from './core/digest.ts';

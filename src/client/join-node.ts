@@ -10,6 +10,7 @@ import type { Onboarding } from '../core/onboarding/model.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { createClient } from './client.ts';
+import { fetchNamedTrust } from './first-anchors.ts';
 import { type JoinPlan, type JoinWishes, planJoin, tokenPathOf } from './join-plan.ts';
 import { hasTrust, nodeClient, type NodeClientWorld, nodeServerTrust, trustReportOf } from './node-client.ts';
 
@@ -54,6 +55,7 @@ export async function joinNode(world: NodeClientWorld, input: JoinNodeInput): Pr
     return { state: 'already-joined', identity };
   }
   return recorded(world, directory, 'join', async () => {
+    if (onboarding !== undefined) await fetchNamedTrust(world, onboarding);
     const token = await (input.token ?? (() => packageToken(world, onboarding)))();
     const known = (await hasTrust(world, directory)) ? nodeServerTrust(world, directory) : undefined;
     return {

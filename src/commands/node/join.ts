@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { joinNode } from '../../client/join-node.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { nameOfInput } from '../../cli/input.ts';
+import { currentIo } from '../../cli/io.ts';
 import {
   callFlags,
   directoryFlag,
@@ -15,6 +16,7 @@ import {
 import { identityData, identityText, shownIdentity } from '../../cli/render/nodes.ts';
 import { labelFlags, readToken } from '../../cli/token-flags.ts';
 import { JoineryError } from '../../core/errors.ts';
+import { TOKEN_CREDENTIAL } from '../../core/onboarding/env-file.ts';
 import { isTokenText } from '../../core/onboarding/model.ts';
 import { Secret } from '../../core/secret.ts';
 
@@ -58,7 +60,7 @@ export default class NodeJoin extends BaseCommand<typeof NodeJoin> {
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     const directory = nodeDirectory(flags);
-    const file = flags['token-file'];
+    const file = flags['token-file'] ?? (await this.#credential());
     const result = await joinNode(await nodeClientWorld(context.world), {
       directory,
       urls: flags.url,
@@ -68,7 +70,7 @@ export default class NodeJoin extends BaseCommand<typeof NodeJoin> {
       role: flags.role,
       node: flags.node,
       ...(file !== undefined && { token: () => this.#token(file) }),
-      ...(file !== undefined && file !== '-' && { tokenFile: file }),
+      ...(flags['token-file'] !== undefined && file !== '-' && { tokenFile: flags['token-file'] }),
       keepToken: flags['keep-token'],
       again: flags.again,
       ...(flags.label.length > 0 && { labels: labelFlags(flags.label) }),
@@ -80,6 +82,13 @@ export default class NodeJoin extends BaseCommand<typeof NodeJoin> {
     const data = { state: result.state, directory, ...identityData(shown) };
     const title = result.state === 'joined' ? 'joined' : 'joined before, nothing to do';
     return { data, text: `${title}\n${identityText(shown, directory)}` };
+  }
+
+  /** What systemd hands to the join service (`package render --token-delivery systemd-credential`); it is systemd's to remove. */
+  async #credential(): Promise<string | undefined> {
+    const directory = currentIo().env['CREDENTIALS_DIRECTORY'];
+    const path = `${directory}/${TOKEN_CREDENTIAL}`;
+    return directory !== undefined && (await this.context.world.files.stat(path)) !== undefined ? path : undefined;
   }
 
   async #token(path: string): Promise<Secret> {
