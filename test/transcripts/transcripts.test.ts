@@ -7,7 +7,14 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const stories = readdirSync(here)
   .filter((name) => name.endsWith('.txt'))
   .map((name) => `test/transcripts/${name}`);
-const documents = ['README.md', 'docs/guides/ci.md', 'docs/tutorial.md', 'docs/guides/air-gapped.md', 'docs/guides/offline-enrollment.md'];
+const documents = [
+  'README.md',
+  'docs/guides/ci.md',
+  'docs/tutorial.md',
+  'docs/guides/air-gapped.md',
+  'docs/guides/offline-enrollment.md',
+  'docs/guides/agent-on-a-node.md',
+];
 
 describe('the runner sees what differs', () => {
   test.each([
