@@ -1,5 +1,6 @@
 /** Who holds a client certificate. It is asked for every request: TLS alone knows nothing of revocations, nor of what a certificate is for. */
 import type { ADMIN_ACTIONS, AdminConfig } from '../core/realm/config.ts';
+import type { Pin } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { unauthenticated } from '../core/join/problem.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
@@ -7,6 +8,7 @@ import type { Certificate } from '../core/x509/certificate.ts';
 import { adminId } from '../core/x509/spiffe-id.ts';
 import { certificateKey, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { caChain } from './export-ca.ts';
+import { assertKeyNotRevoked } from './join-identity.ts';
 import type { Peer } from './join-peer.ts';
 import type { JoinService } from './join-service.ts';
 import { findNode, findNodeCertificate, type NodeCertificate } from './node-records.ts';
@@ -39,6 +41,8 @@ export async function authenticateNode(service: JoinService, peer: Peer, proof?:
   }
   if (proof !== undefined) Object.assign(proof, { cluster: node.cluster, node: node.node });
   const { record: current } = await findNode(realm.store, node.cluster, node.node);
+  // The key of one certificate that leaked is the key of all of them.
+  await assertKeyNotRevoked(realm.store, { pin: record.spki_pin as Pin });
   if (current?.revoked === undefined) return node;
   throw new JoineryError('ERR_NODE_REVOKED', `node ${node.node}: expected one that is not revoked, found it revoked`);
 }

@@ -51,7 +51,7 @@ export async function assertEntry(store: Store, { cluster, node, csr, grant }: E
 /** @throws ERR_NODE_REVOKED */
 export async function assertKeyNotRevoked(store: Store, { pin }: Pick<CertificationRequest, 'pin'>): Promise<void> {
   if ((await store.get(revokedKeyKey(pin))) === undefined) return;
-  throw new JoineryError('ERR_NODE_REVOKED', 'csr: expected a key without a revoked certificate, found one with', {
+  throw new JoineryError('ERR_NODE_REVOKED', 'key: expected one without a revoked certificate, found one with', {
     hint: 'make a new key on the node',
   });
 }

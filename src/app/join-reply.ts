@@ -1,5 +1,6 @@
 /** The reply to a join or a renewal, made from what is stored: a repeated request gets what the first one got. */
 import type { JsonValue } from '../core/canonical-json.ts';
+import type { Pin } from '../core/digest.ts';
 import { fromBase64, toPem } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { JoinReply } from '../core/join/messages.ts';
@@ -8,6 +9,7 @@ import { object, type Parsed, parseDocument, record, string } from '../core/pars
 import type { Instant } from '../core/time.ts';
 import { certificateKey, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { caChain } from './export-ca.ts';
+import { assertKeyNotRevoked } from './join-identity.ts';
 import { chainPem } from './issue-certificates.ts';
 import { type JoinService, seedPeersOf } from './join-service.ts';
 import { findNode } from './node-records.ts';
@@ -77,6 +79,7 @@ async function unrevoked({ store }: Realm, { cluster, node, serial }: Answered):
       },
     );
   }
+  await assertKeyNotRevoked(store, { pin: issued.spki_pin as Pin });
   const { record: found } = await findNode(store, cluster, node);
   if (found?.revoked === undefined) return issued;
   throw new JoineryError('ERR_NODE_REVOKED', `node ${node}: expected one that is not revoked, found it revoked`);

@@ -146,6 +146,16 @@ describe('a renewal is refused', () => {
     expect(await codeOf(renew(other.csr))).toBe('ERR_NODE_REVOKED');
   });
 
+  test('for a key that is revoked as another node’s', async () => {
+    const other = await nodeKey();
+    const { service, realm } = world;
+    const joins = async (node: string) =>
+      certificateIn(await acceptJoin(service, { token: await world.mint(), csr: other.csr, node_id: node }, peerAt()));
+    const [one, two] = [await joins('k1'), await joins('k2')];
+    await revokeCertificate(realm, { serial: one.serialNumber, reason: 'keyCompromise' });
+    expect(await codeOf(renew(await newCsr(), two))).toBe('ERR_NODE_REVOKED');
+  });
+
   test('once the node entered again under another key', async () => {
     const token = await world.mint({ node: 'n1', allowReentry: true });
     const entered = await acceptJoin(world.service, { token, csr: await newCsr() }, peerAt());
