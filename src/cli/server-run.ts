@@ -79,6 +79,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
   const jobs = startJobs(jobsOf(state), (name, code, message) => logger.log('error', `${name} failed`, { code, detail: message }));
   for (const name of ['crls', 'refusals', 'gauges']) jobs.poke(name);
   const unwatch = watchAll(state, jobs);
+  warnOfMissingPolicies(assembled);
   logger.log('info', 'server started', { ...describe(state), admin: `${admin.address.host}:${admin.address.port}` });
   return {
     address: http.address,
@@ -99,6 +100,13 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
       logger.log('info', 'server stopped');
     },
   };
+}
+
+/** Without a policy the token alone decides, which is right for a lab. */
+function warnOfMissingPolicies({ service, telemetry }: AssembledServer): void {
+  for (const { name, policy } of service.realm.config.clusters) {
+    if (policy === undefined) telemetry.logger.log('warn', 'cluster without a policy: nodes join as their tokens say', { cluster: name });
+  }
 }
 
 const REFUSALS = {
