@@ -101,7 +101,7 @@ function pathRow(
   const intermediates = parsePem(chainPem, 'chain.crt').map(({ der }) => parseCertificate(der, 'chain.crt'));
   const result = validatePath({ leaf: certificate, intermediates, anchors, at: clock.now(), verifySignature, purpose: OID.clientAuth });
   if (result.ok) return passed(`under ${(result.path.at(-1) as Certificate).subject.text}`);
-  throw new JoineryError('ERR_CERTIFICATE_UNTRUSTED', `${result.certificate.subject.text || 'node.crt'}: ${result.reason}`);
+  throw new JoineryError('ERR_CERTIFICATE_UNTRUSTED', `node.crt: ${result.certificate.subject.text}: ${result.reason}`);
 }
 
 function trustRow([status]: readonly TrustStatus[], purpose: Purpose): Passed<TrustStatus> {
