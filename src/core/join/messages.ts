@@ -26,9 +26,6 @@ import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
 
-/** Octets of a request's body. */
-export const MAX_REQUEST_OCTETS = 64 * 1024;
-
 export const jsonObject: Parser<JsonObject> = {
   schema: { type: 'object' },
   read(value, path, issues) {
@@ -198,7 +195,6 @@ const reportReply = object({ recorded_at: instantText() });
 export type JoinRequest = Parsed<typeof joinRequest>;
 export type RenewRequest = Parsed<typeof renewRequest>;
 export type TrustReport = Parsed<typeof trustReport>;
-export type ReportedTrust = Parsed<typeof reported>;
 export type RevokeRequest = Parsed<typeof revokeRequest>;
 export type MintRequest = Parsed<typeof mintRequest>;
 export type JoinReply = Parsed<typeof joinReply>;
