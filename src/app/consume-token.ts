@@ -6,6 +6,7 @@ import type { Accepted } from '../core/token/checks.ts';
 import type { Grant } from '../core/token/grant.ts';
 import type { VerificationKey } from '../core/token/signer.ts';
 import type { UseRequest } from '../core/token/use.ts';
+import { inTurn } from './in-turn.ts';
 import { auditEvent, type Realm } from './realm.ts';
 import { counterKey, moveClockMark, type ReadState, type StoredUse, untilOf, useKey } from './token-state.ts';
 import { verifyGrant, type VerifyGrantInput } from './verify-grant.ts';
@@ -50,22 +51,38 @@ export async function consumeToken(
   input: ConsumeTokenInput,
   issue: (grant: Grant) => Promise<Issued>,
 ): Promise<ConsumeTokenResult> {
-  let issued: Issued | undefined;
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const seen: { read?: ReadState } = {};
-    const onState = (read: ReadState): void => {
-      seen.read = read;
-      if (attempt === 0) input.onAuthentic?.();
-    };
-    const { grant, decision } = await verifyGrant(realm, input, { request: input, onState });
-    const { state, sameUse, checks } = seen.read as ReadState;
-    if (decision === 'same-request') return { grant, decision, result: (sameUse as StoredUse).result as JsonValue };
-    issued ??= await issue(grant);
-    const conflict = await record(realm, input, grant, { used: state.used + 1, checks, issued });
-    if (conflict === undefined) return { grant, decision, result: issued.result };
-    if (!checks.some((check) => check.key === conflict)) throw lostRace(conflict);
-  }
-  throw lostRace(input.cluster);
+  const made: { issued?: Issued } = {};
+  const first = await spend(realm, { ...input, issue: async (grant) => (made.issued ??= await issue(grant)) });
+  if ('done' in first) return first.done;
+  // Uses of one token that meet in this process wait for each other from here on: each would make all others begin again.
+  return inTurn(realm.store, first.conflict, async () => {
+    const { onAuthentic: _told, ...again } = input;
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+      const next = await spend(realm, { ...again, issue: () => Promise.resolve(made.issued as Issued) });
+      if ('done' in next) return next.done;
+    }
+    throw lostRace(first.conflict);
+  });
+}
+
+type Spent =
+  { readonly done: ConsumeTokenResult } | { /** The record of the token that another use has changed. */ readonly conflict: string };
+
+/** One try. @throws ERR_STORE_CONFLICT for another record than those of the token */
+async function spend(realm: Realm, input: ConsumeTokenInput & { issue(grant: Grant): Promise<Issued> }): Promise<Spent> {
+  const seen: { read?: ReadState } = {};
+  const onState = (read: ReadState): void => {
+    seen.read = read;
+    input.onAuthentic?.();
+  };
+  const { grant, decision } = await verifyGrant(realm, input, { request: input, onState });
+  const { state, sameUse, checks } = seen.read as ReadState;
+  if (decision === 'same-request') return { done: { grant, decision, result: (sameUse as StoredUse).result as JsonValue } };
+  const issued = await input.issue(grant);
+  const conflict = await record(realm, input, grant, { used: state.used + 1, checks, issued });
+  if (conflict === undefined) return { done: { grant, decision, result: issued.result } };
+  if (!checks.some((check) => check.key === conflict)) throw lostRace(conflict);
+  return { conflict };
 }
 
 interface Use {

@@ -130,6 +130,21 @@ describe('races', () => {
     expect(used(realm, claims.jti)).toBe(1);
   });
 
+  test('with other processes, which win again and again, end with a use when one is left', async () => {
+    const { realm, claims, consume } = await setUp({ maxUses: 5 });
+    let others = 0;
+    realm.store.beforeCommit = async () => {
+      if (others === 3) return;
+      others += 1;
+      const hook = realm.store.beforeCommit;
+      realm.store.beforeCommit = undefined;
+      await consume({ keyThumbprint: `other-${others}`, node: `other-${others}` });
+      realm.store.beforeCommit = hook;
+    };
+    expect(await codeOf(consume())).toBe('ok');
+    expect(used(realm, claims.jti)).toBe(4);
+  });
+
   test('with a revocation between verification and commit are lost', async () => {
     const { realm, claims, consume } = await setUp();
     realm.store.beforeCommit = async () => {
