@@ -62,7 +62,7 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     ci: ciFlag(),
     'print-join-command': Flags.boolean({
       description: 'print the line that makes a node join with it; the token is in the file, or goes to stdin',
-      exclusive: ['count', 'from', 'ci'],
+      exclusive: ['count', 'ci', 'from'],
     }),
     ...tokenOutputFlags,
     ...realmFlags,
