@@ -14,7 +14,7 @@ import { isBatch, verifyPackages } from '../../src/app/verify-packages.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
 import { type Digest, digestOf } from '../../src/core/digest.ts';
 import { utf8 } from '../../src/core/encoding.ts';
-import { batchRenderer } from '../../src/core/onboarding/batch.ts';
+import { assertFaithful, batchRenderer } from '../../src/core/onboarding/batch.ts';
 import { BATCH_PATHS, INDEX_PATH } from '../../src/core/onboarding/batch-manifest.ts';
 import { jsonFile } from '../../src/core/onboarding/files.ts';
 import type { Artifact } from '../../src/core/onboarding/formats/artifact.ts';
@@ -196,6 +196,16 @@ describe('rendering many', () => {
     expect(plain(batchRenderer(format, bare, ASSETS)('n1', undefined))).toEqual(plain(renderInspected(format, model, ASSETS)));
   });
 
+  it('is not believed when it tells another node, or another token', async () => {
+    const model = await packageModel({ onboarding: { node: 'n1' } });
+    const artifacts = renderInspected('tar', model, ASSETS);
+    expect(() => assertFaithful('tar', model.onboarding, model.token, artifacts)).not.toThrow();
+    expect(() => assertFaithful('tar', { ...model.onboarding, node: 'n2' }, model.token, artifacts)).toThrow(
+      refused('ERR_PACKAGE_UNFAITHFUL'),
+    );
+    expect(() => assertFaithful('tar', model.onboarding, undefined, artifacts)).toThrow(refused('ERR_PACKAGE_UNFAITHFUL'));
+  });
+
   it('gives the bytes of rendering a package', async () => {
     const { out } = await render({ nodes: ['n1'] }, await copyOf(realm));
     const one = await renderPackage(await copyOf(realm), { ...inputOf(), node: 'n1', out: fresh() }, world);
@@ -203,6 +213,9 @@ describe('rendering many', () => {
     expect(await lines(join(out, 'nodes/n1.user-data'))).toBe(await lines(join(one.out, 'user-data')));
   });
 });
+
+const withoutMember = (name: string) => (manifest: JsonObject) =>
+  Object.fromEntries(Object.entries(manifest).filter(([member]) => member !== name)) as JsonObject;
 
 describe('package verify of many', () => {
   it('finds a changed file, a missing one, a foreign one, a link and a wide mode', async () => {
@@ -309,10 +322,10 @@ describe('package verify of many', () => {
 
   it('is refused with what a manifest does not say', async () => {
     const cases: readonly [Partial<RenderPackagesInput>, (manifest: JsonObject) => JsonObject, string][] = [
-      [{}, ({ token: _, ...rest }) => rest, 'ERR_PACKAGE_MALFORMED'],
+      [{}, withoutMember('token'), 'ERR_PACKAGE_MALFORMED'],
       [{}, (manifest) => ({ ...manifest, role: 'control-plane' }), 'ERR_PACKAGE_INVALID'],
       [{ agent: 'script' }, (manifest) => ({ ...manifest, target: 'ec2' }), 'ERR_PACKAGE_SIZE'],
-      [{ maxUses: 2, tokenAllowance: { multi_use: 'lab' } }, ({ token_override: _, ...rest }) => rest, 'ERR_PACKAGE_TOKEN'],
+      [{ maxUses: 2, tokenAllowance: { multi_use: 'lab' } }, withoutMember('token_override'), 'ERR_PACKAGE_TOKEN'],
     ];
     for (const [input, change, code] of cases) {
       const { out } = await render(input);
@@ -332,6 +345,13 @@ describe('package verify of many', () => {
     await writeFile(join(beside.out, 'nodes/n1.join-token'), 'no token\n');
     await reindexed(beside.out, (index) => index.replace(/("nodes\/n1\.join-token","sha256":")\w+/, `$1${digestOf(utf8('no token\n'))}`));
     expect(await failures(beside.out)).toEqual([['nodes', 'ERR_PACKAGE_MALFORMED']]);
+  });
+
+  it('does not mind a file that goes away while it looks', async () => {
+    const { out } = await render();
+    const files = { ...systemFiles, stat: async (path: string) => (path.endsWith(INDEX_PATH) ? undefined : systemFiles.stat(path)) };
+    const { rows } = await verifyPackages({ ...packageReader(realm), files }, out, {});
+    expect(rows[0]).toMatchObject({ check: 'files', result: 'failed', detail: expect.stringContaining(INDEX_PATH) as string });
   });
 
   it('knows of its first trust only what it is told', async () => {

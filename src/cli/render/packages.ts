@@ -1,9 +1,10 @@
 /** How the results of package commands look, as data and as text. */
 import type { RenderPackageResult } from '../../app/render-package.ts';
 import type { RenderPackagesResult } from '../../app/render-packages.ts';
-import type { JsonObject } from '../../core/canonical-json.ts';
+import type { JsonObject, JsonValue } from '../../core/canonical-json.ts';
 import { type Digest, digestOf } from '../../core/digest.ts';
 import type { CheckRow } from '../../core/onboarding/checklist.ts';
+import { grantData, type PackageDifference } from '../../core/onboarding/diff.ts';
 import { setupCommands } from '../../core/onboarding/files.ts';
 import { octal } from '../../core/onboarding/formats/artifact.ts';
 import type { Inspection } from '../../core/onboarding/inspect.ts';
@@ -113,24 +114,10 @@ export function inspectionData({ format, model, files }: Inspection): JsonObject
     format,
     onboarding: { ...model.onboarding } as JsonObject,
     seed_peers: { ...model.seedPeers } as JsonObject,
-    token: grant === undefined ? null : inspectedGrant(grant),
+    token: grant === undefined ? null : grantData(grant),
     files: files.map(({ path, owner, mode, bytes }) => ({ path, owner, mode: octal(mode), bytes: bytes.length, sha256: digestOf(bytes) })),
     parts: (model.parts ?? []).map(({ name, type, bytes }) => ({ name, type, bytes: bytes.length, sha256: digestOf(bytes) })),
     commands: setupCommands(model.onboarding).map((words) => [...words]),
-  };
-}
-
-function inspectedGrant(grant: Grant): JsonObject {
-  const { allowReentry, keyThumbprint, issuedAt, notBefore, expiresAt, maxUses, clusters, ...same } = grant;
-  return {
-    ...same,
-    clusters: [...clusters],
-    allow_reentry: allowReentry,
-    key_thumbprint: keyThumbprint,
-    issued_at: formatInstant(issuedAt),
-    not_before: formatInstant(notBefore),
-    expires_at: formatInstant(expiresAt as Instant),
-    max_uses: maxUses,
   };
 }
 
@@ -170,4 +157,22 @@ export function inspectionText({ format, model, files }: Inspection): string {
       ? []
       : [['Parts before it:', ...parts.map(({ name, type, bytes }) => `  ${name} (${type}, ${bytes.length} bytes)`)].join('\n')]),
   ].join('\n\n');
+}
+
+export function differenceData({ facts, files }: PackageDifference): JsonObject {
+  return { same: facts.length + files.length === 0, facts: facts.map((fact) => ({ ...fact })), files: files.map((file) => ({ ...file })) };
+}
+
+/** `- from` and `+ to`, as diff(1) has them. */
+export function differenceText({ facts, files }: PackageDifference): string {
+  if (facts.length + files.length === 0) return 'the packages say the same';
+  const sides = (name: string, from: string | undefined, to: string | undefined): readonly string[] => [
+    ...(from === undefined ? [] : [`- ${name}  ${from}`]),
+    ...(to === undefined ? [] : [`+ ${name}  ${to}`]),
+  ];
+  const shown = (value: JsonValue | undefined) => (value === undefined ? undefined : JSON.stringify(value));
+  return [
+    ...facts.flatMap(({ fact, from, to }) => sides(fact, shown(from), shown(to))),
+    ...files.flatMap(({ path, from, to }) => sides(path, from, to)),
+  ].join('\n');
 }

@@ -2,15 +2,18 @@
  * Packages that differ in node and token only: what they share is planned, encoded and looked at once. Equal, byte for byte, to rendering
  * each on its own.
  */
+import { canonicalJson } from '../canonical-json.ts';
 import { utf8 } from '../encoding.ts';
+import { JoineryError } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import { environmentOf, renderEnvFile } from './env-file.ts';
 import { jsonFile, type NodeAssets, type NodeFile, type NodePlan, nodePlan } from './files.ts';
 import type { Artifact } from './formats/artifact.ts';
 import { cloudConfigText } from './formats/cloud-config.ts';
 import { FORMAT_TABLE, type FormatName } from './formats/table.ts';
+import { inspectArtifacts } from './inspect.ts';
 import { nodeLayout } from './layout.ts';
-import type { PackageModel } from './model.ts';
+import type { Onboarding, PackageModel } from './model.ts';
 
 /** @param token the one that the package brings; none where it goes another way. */
 export type BatchRenderer = (node: string, token: Secret | undefined) => readonly Artifact[];
@@ -28,6 +31,21 @@ export function batchRenderer(format: FormatName, model: PackageModel, assets: N
     if (wrap !== undefined && text !== undefined) return wrap(text(contents), { ...plan, onboarding });
     return encode(filled({ ...plan, onboarding }, contents));
   };
+}
+
+/**
+ * One of many is read back: each is the same computation on other names.
+ * @throws ERR_PACKAGE_UNFAITHFUL, ERR_PACKAGE_MALFORMED
+ */
+export function assertFaithful(
+  format: FormatName,
+  onboarding: Onboarding,
+  token: Secret | undefined,
+  artifacts: readonly Artifact[],
+): void {
+  const back = inspectArtifacts(format, new Map(artifacts.map(({ path, bytes }) => [path, bytes]))).model;
+  if (canonicalJson(back.onboarding) === canonicalJson(onboarding) && back.token?.reveal() === token?.reveal()) return;
+  throw new JoineryError('ERR_PACKAGE_UNFAITHFUL', `${format}: expected to read back the node that was rendered, found another`);
 }
 
 type Contents = ReadonlyMap<string, Uint8Array>;

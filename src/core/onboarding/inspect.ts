@@ -34,7 +34,7 @@ export interface Inspection {
  * @throws ERR_PACKAGE_MALFORMED, ERR_INPUT_TOO_LARGE: not what joinery renders.
  */
 export function inspectArtifacts(format: FormatName, artifacts: ReadonlyMap<string, Uint8Array>): Inspection {
-  const { decode, encode, paths } = FORMAT_TABLE[format];
+  const { decode, encode } = FORMAT_TABLE[format];
   const { files, parts = [] } = decode(artifacts);
   const byPath = new Map(files.map((file) => [file.path, file]));
   if (byPath.size !== files.length) throw malformed(format, 'each path once', 'a path twice');
@@ -44,12 +44,10 @@ export function inspectArtifacts(format: FormatName, artifacts: ReadonlyMap<stri
   // The files that only repeat the model must repeat it truly: two readers of one package must not see two things.
   if (told !== undefined) throw malformed(told.path, `the content that follows from ${ONBOARDING_FILE}`, 'another');
   for (const { path, bytes } of encode(plan)) {
+    // A user-data file alone is a part of a seed that can be looked at.
     const found = artifacts.get(path);
     if (found !== undefined && !equalBytes(found, bytes)) throw malformed(path, 'the bytes that joinery writes for these files', 'others');
   }
-  // A user-data file alone is a part of a seed that can be looked at.
-  const missing = paths.find((path) => path !== 'meta-data' && !artifacts.has(path));
-  if (missing !== undefined) throw malformed(missing, 'a file', 'none');
   return { format, model, files };
 }
 

@@ -99,7 +99,7 @@ export function checkNode(
   const token = inspection.model.token ?? tokenBeside(named.get(TOKEN_PATH), node);
   checkPackageToken(token, onboarding, options.now, manifest.token_override);
   if ((token === undefined) !== (manifest.token === undefined))
-    throw malformedPackage(`${node}: expected ${manifest.token === undefined ? 'no token' : 'a token'}, found the opposite`);
+    throw malformedPackage(`${node}: expected a token as ${BATCH_PATHS.manifest} says, found it otherwise`);
   return { inspection, token };
 }
 

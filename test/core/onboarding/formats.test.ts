@@ -199,6 +199,17 @@ describe('the agent in a package', () => {
   });
 });
 
+describe('ignition', () => {
+  it('names owners by name or number, and has content inside only', async () => {
+    const model = await packageModel({ onboarding: { owner: '1000:agent' } });
+    const [artifact] = render('ignition', model);
+    const text = Buffer.from(artifact?.bytes as Uint8Array).toString('utf8');
+    expect(text).toContain('"user": {\n     "id": 1000\n    },\n    "group": {\n     "name": "agent"');
+    const fetched = new Map([['config.ign', utf8(text.replace('data:application/octet-stream;base64,', 'https://evil.example/'))]]);
+    expect(() => inspectArtifacts('ignition', fetched)).toThrow(/content in a data URL/);
+  });
+});
+
 describe('tar', () => {
   const entry = (path: string) => ({ path, owner: '1000:agent', mode: 0o644, bytes: utf8('x') });
 
@@ -229,6 +240,7 @@ describe('ISO 9660', () => {
       { path: 'meta-data', bytes: new Uint8Array() },
     ];
     const image = writeIso('CIDATA', files, '2026-11-22T10:00:00Z');
+    expect(writeIso('CIDATA', files.toReversed(), '2026-11-22T10:00:00Z')).toEqual(image);
     expect(image.length % 2048).toBe(0);
     expect(readIso(image, 'x').map(({ path, bytes }) => [path, bytes.length])).toEqual([
       ['meta-data', 0],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/encoding.ts';
 import { assemblePackage } from '../../../src/core/onboarding/assemble.ts';
-import { describeSize, userDataSize } from '../../../src/core/onboarding/limits.ts';
+import { compressFor, describeSize, userDataSize } from '../../../src/core/onboarding/limits.ts';
 import { isTokenText, parseOnboarding } from '../../../src/core/onboarding/model.ts';
 import {
   assertNoPrivateKey,
@@ -163,6 +163,21 @@ describe('sizes', () => {
     expect(describeSize(userDataSize(10))).toBe('10 bytes, 16 in base64');
     expect(describeSize(userDataSize(16385))).toContain('over the limit of ec2');
     expect(userDataSize(49152).tooLargeFor).toEqual(['ec2', 'openstack']);
+    expect(describeSize(userDataSize(16385, 9000))).toBe(
+      '16385 bytes, 21848 in base64, 9000 compressed; over the limit of ec2 (--target ec2 compresses it)',
+    );
+    expect(describeSize(userDataSize(16385, 16400))).toBe('16385 bytes, 21848 in base64, 16400 compressed; over the limit of ec2');
+  });
+
+  it('refuses what no way of sending makes small enough', () => {
+    expect(compressFor('maas', 'cloud-config', userDataSize(500_000))).toBe(false);
+    expect(compressFor('ec2', 'cloud-config', userDataSize(20_000, 9000))).toBe(true);
+    expect(() => compressFor('ec2', 'cloud-config', userDataSize(20_000, 17_000))).toThrow(
+      /at most 16384 bytes of user-data, found 20000 \(compressed 17000\)/,
+    );
+    expect(() => compressFor('openstack', 'shell', userDataSize(60_000))).toThrow(
+      /at most 65535 bytes of base64 of user-data, found 80000/,
+    );
   });
 });
 
