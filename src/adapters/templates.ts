@@ -1,5 +1,5 @@
 /** The files that are rendered for nodes, as they lie in `templates/` beside the program. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { fileError } from '../core/file-error.ts';
 import { AGENT_TEMPLATES } from '../core/onboarding/agent-files.ts';
@@ -11,6 +11,15 @@ export async function readTemplate(name: string): Promise<Uint8Array> {
     return await readFile(new URL(`../../templates/${name}`, import.meta.url));
   } catch (error) {
     throw fileError(error, `templates/${name}`);
+  }
+}
+
+/** Names of the files in a directory of `templates/`, sorted. @throws ERR_FILE_NOT_FOUND when the installation is incomplete. */
+export async function listTemplates(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(new URL(`../../templates/${directory}/`, import.meta.url))).sort();
+  } catch (error) {
+    throw fileError(error, `templates/${directory}`);
   }
 }
 

@@ -254,6 +254,11 @@ export const ERRORS = {
   ERR_CEREMONY_AUTHORITY: refused('an authority is not the one that the ceremony names'),
   ERR_CEREMONY_RECORD: malformed('not the record of a ceremony'),
   ERR_CEREMONY_MISMATCH: refused('what was signed is not what the ceremony says'),
+  // drills
+  ERR_DRILL_MALFORMED: malformed('not the document of a drill'),
+  ERR_DRILL_NOT_FOUND: notFound('no such drill'),
+  ERR_DRILL_LOG: malformed('not the log of a drill'),
+  ERR_DRILL_DIFFERS: refused('a drill that was run again ended otherwise'),
   // onboarding packages
   ERR_PACKAGE_MALFORMED: malformed('not an onboarding package of joinery'),
   ERR_PACKAGE_UNFAITHFUL: bug('the rendered package does not say what was asked for'),

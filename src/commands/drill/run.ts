@@ -1,0 +1,57 @@
+import * as Flags from '@oclif/core/flags';
+import { runDrill } from '../../app/run-drill.ts';
+import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
+import { drillWorld, formatOf, loadDrill, writeReports } from '../../cli/drill.ts';
+import { positional } from '../../cli/flags.ts';
+import { formatLog } from '../../core/drill/log.ts';
+import { drillReport, reportJson } from '../../core/drill/report.ts';
+import { reportText } from '../../core/drill/report-text.ts';
+import { utf8 } from '../../core/encoding.ts';
+import { EXIT_STATUS } from '../../core/errors.ts';
+
+export default class DrillRun extends BaseCommand<typeof DrillRun> {
+  static override summary = 'Run a drill in simulation';
+  static override description =
+    'A fleet in virtual time, with nodes that are away, clocks that are wrong and requests that are lost, all from one seed: the same seed ' +
+    'gives the same report. The rules of the program decide every step. Nothing of a realm is read or changed. Ends with status 8 when an ' +
+    'objective is missed. The log holds everything: reports are made of it again at any time (drill report).';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> compromised-node',
+    '<%= config.bin %> <%= command.id %> issuing-ca --nodes 100000 --seed 7 --report report.html --log issuing-ca.jsonl',
+    '<%= config.bin %> <%= command.id %> ours.yaml --json',
+  ];
+  static override args = { scenario: positional({ description: 'name of a drill that comes with joinery, or a file', required: true }) };
+  static override flags = {
+    simulate: Flags.boolean({ description: 'in virtual time: the default' }),
+    seed: Flags.integer({ default: 1, min: 0, max: 4_294_967_295, description: 'where chance begins', helpValue: 'N' }),
+    nodes: Flags.integer({
+      min: 1,
+      max: 100_000,
+      description: "nodes of the fleet, in the place of the drill's own number",
+      helpValue: 'N',
+    }),
+    report: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+      description: 'new file for a report: .html, .md, .txt or .json',
+      helpValue: 'FILE',
+    }),
+    log: Flags.string({ description: 'new file for the log', helpValue: 'FILE' }),
+  };
+
+  protected async execute(): Promise<Outcome> {
+    const { seed, nodes, report: paths, log: logFile } = this.flags;
+    const { world, progress } = this.context;
+    for (const path of paths) formatOf(path);
+    const { document, what, scenario } = await loadDrill(world.files, this.args.scenario);
+    const request = { document, what, seed, ...(nodes !== undefined && { nodes }) };
+    const log = await progress.step(`running ${scenario.name}`, () => runDrill(drillWorld(world), request));
+    if (logFile !== undefined) await world.files.create(logFile, utf8(formatLog(log.events)), 0o644);
+    await writeReports(world.files, log, paths);
+    const report = drillReport(log);
+    const files = [...paths, ...(logFile === undefined ? [] : [logFile])];
+    const text = [reportText(report), ...files.map((path) => `wrote ${path}`)].join('\n');
+    return { data: { report: reportJson(report), files }, text, exitStatus: report.met ? 0 : EXIT_STATUS.objective };
+  }
+}

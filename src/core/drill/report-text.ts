@@ -1,0 +1,85 @@
+/** The report of a drill for a terminal and for a ticket. */
+import { formatDuration } from '../time.ts';
+import { type DrillReport, metricText, momentText, type TimelineEntry } from './report.ts';
+import { type Metric, METRICS } from './scenario.ts';
+
+function limitText(report: DrillReport['objectives'][number]): string {
+  return `${report.relation} ${metricText(report.metric, report.limit)}`;
+}
+
+function entryText({ text, times, note }: TimelineEntry): string {
+  return `${text}${times > 1 ? ` (${times} times)` : ''}${note === undefined ? '' : ` - ${note}`}`;
+}
+
+function headline({ mode, nodes, duration, seed }: DrillReport): string {
+  return `${mode === 'simulate' ? 'simulation' : 'live'}, ${nodes} nodes, ${formatDuration(duration)}, seed ${seed}`;
+}
+
+export function reportText(report: DrillReport): string {
+  const { objectives, timeline } = report;
+  const width = Math.max(...timeline.map(({ t }) => momentText(t).length), 0);
+  const lines = [
+    report.title,
+    headline(report),
+    '',
+    ...objectives.map(
+      (each) => `${each.met ? 'met   ' : 'MISSED'}  ${each.title}: ${metricText(each.metric, each.value)}, ${limitText(each)}`,
+    ),
+    '',
+    ...timeline.map((entry) => `${momentText(entry.t).padStart(width)}  ${entry.kind.padEnd(7)}  ${entryText(entry)}`),
+    '',
+    ...otherMetrics(report).map(([metric, value]) => `${METRICS[metric].title}: ${metricText(metric, value)}`),
+    '',
+    report.met
+      ? 'every objective was met'
+      : `${objectives.filter(({ met }) => !met).length} of ${objectives.length} objectives were missed`,
+  ];
+  return lines.join('\n').replaceAll('\n\n\n', '\n\n');
+}
+
+/** What was measured and is no objective. */
+function otherMetrics({ objectives, metrics }: DrillReport): [Metric, number][] {
+  const named = new Set(objectives.map(({ metric }) => metric));
+  return (Object.entries(metrics) as [Metric, number][]).filter(([metric]) => !named.has(metric));
+}
+
+/** Characters that Markdown reads as more than themselves in a table. */
+function cell(text: string): string {
+  return text.replace(/[\\|`*_<>[\]]/g, '\\$&').replaceAll('\n', ' ');
+}
+
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+export function reportMarkdown(report: DrillReport): string {
+  const { objectives, timeline, summary } = report;
+  const lines = [
+    `# ${cell(report.title)}`,
+    '',
+    `${headline(report)}. **${report.met ? 'Every objective was met.' : 'Objectives were missed.'}**`,
+    ...(summary === '' ? [] : ['', cell(summary)]),
+    '',
+    '## Objectives',
+    '',
+    row('', 'objective', 'measured', 'limit'),
+    row('---', '---', '---', '---'),
+    ...objectives.map((each) =>
+      row(each.met ? 'met' : '**missed**', cell(each.title), metricText(each.metric, each.value), limitText(each)),
+    ),
+    '',
+    '## What happened',
+    '',
+    row('at', '', ''),
+    row('---', '---', '---'),
+    ...timeline.map((entry) => row(momentText(entry.t), entry.kind, cell(entryText(entry)))),
+    '',
+    '## Measured',
+    '',
+    row('measure', 'value'),
+    row('---', '---'),
+    ...(Object.entries(report.metrics) as [Metric, number][]).map(([metric, value]) =>
+      row(METRICS[metric].title, metricText(metric, value)),
+    ),
+    '',
+  ];
+  return lines.join('\n');
+}

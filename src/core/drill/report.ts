@@ -1,0 +1,116 @@
+/** What a drill showed: a function of its log, and of nothing else. */
+import type { JsonObject } from '../canonical-json.ts';
+import { formatDuration } from '../time.ts';
+import type { AlertEvent, AttemptEvent, DrillLog, SampleEvent, StepEvent } from './log.ts';
+import { type Metric, METRICS, type Objective } from './scenario.ts';
+
+export interface JudgedObjective {
+  readonly metric: Metric;
+  readonly title: string;
+  readonly relation: 'at most' | 'at least';
+  readonly limit: number;
+  /** undefined when it was not measured: then the objective is missed. */
+  readonly value: number | undefined;
+  readonly met: boolean;
+}
+
+/** An entry of the timeline: what was done, tried, or noticed. Equal ones in a row are one. */
+export interface TimelineEntry {
+  readonly t: number;
+  readonly kind: 'step' | 'attempt' | 'alert';
+  readonly text: string;
+  /** For an attempt: whether it was accepted. */
+  readonly accepted?: boolean;
+  readonly note?: string;
+  /** How often in a row. */
+  readonly times: number;
+}
+
+export interface DrillReport {
+  readonly name: string;
+  readonly title: string;
+  readonly summary: string;
+  readonly mode: 'simulate' | 'live';
+  readonly seed: number;
+  readonly nodes: number;
+  readonly duration: number;
+  /** Every objective was met. */
+  readonly met: boolean;
+  readonly objectives: readonly JudgedObjective[];
+  readonly metrics: Readonly<Partial<Record<Metric, number>>>;
+  readonly timeline: readonly TimelineEntry[];
+  readonly samples: readonly SampleEvent[];
+}
+
+export function drillReport({ begin, scenario, events, end }: DrillLog): DrillReport {
+  const metrics = Object.fromEntries(end.metrics.map(({ metric, value }) => [metric, value])) as Partial<Record<Metric, number>>;
+  const objectives = scenario.objectives.map((objective) => judge(objective, metrics[objective.metric]));
+  return {
+    name: scenario.name,
+    title: scenario.title,
+    summary: scenario.summary ?? '',
+    mode: begin.mode,
+    seed: begin.seed,
+    nodes: begin.nodes,
+    duration: scenario.duration,
+    met: objectives.every(({ met }) => met),
+    objectives,
+    metrics,
+    timeline: timelineOf(events.filter((event) => event.kind === 'step' || event.kind === 'attempt' || event.kind === 'alert')),
+    samples: events.filter((event) => event.kind === 'sample'),
+  };
+}
+
+function judge({ metric, at_most: most, at_least: least }: Objective, value: number | undefined): JudgedObjective {
+  const base = { metric, title: METRICS[metric].title, value };
+  if (most !== undefined) return { ...base, relation: 'at most', limit: most, met: value !== undefined && value <= most };
+  return { ...base, relation: 'at least', limit: least as number, met: value !== undefined && value >= (least as number) };
+}
+
+function timelineOf(events: readonly (StepEvent | AttemptEvent | AlertEvent)[]): readonly TimelineEntry[] {
+  const entries: TimelineEntry[] = [];
+  for (const entry of events.map(entryOf)) {
+    const last = entries.at(-1);
+    if (last?.kind === entry.kind && last.text === entry.text && entry.kind !== 'step')
+      entries[entries.length - 1] = { ...last, times: last.times + 1 };
+    else entries.push(entry);
+  }
+  return entries;
+}
+
+function entryOf(event: StepEvent | AttemptEvent | AlertEvent): TimelineEntry {
+  const { t, kind } = event;
+  if (kind === 'alert') return { t, kind, text: `${event.name}: ${event.text}`, times: 1 };
+  if (kind === 'step') return { t, kind, text: event.text, times: 1, ...(event.note !== undefined && { note: event.note }) };
+  const { who, what, accepted, code } = event;
+  return {
+    t,
+    kind,
+    accepted,
+    text: `${who}, ${what}: ${accepted ? 'accepted' : `refused${code === undefined ? '' : ` (${code})`}`}`,
+    times: 1,
+  };
+}
+
+/** A value with its unit; a dash when it was not measured. */
+export function metricText(metric: Metric, value: number | undefined): string {
+  if (value === undefined) return '-';
+  return METRICS[metric].unit === 'duration' ? formatDuration(value) : String(value);
+}
+
+/** `2h 30m`, from the beginning. */
+export function momentText(t: number): string {
+  return t === 0 ? '0' : formatDuration(t);
+}
+
+export function reportJson(report: DrillReport): JsonObject {
+  const { objectives, timeline, samples, metrics, ...rest } = report;
+  return {
+    schema: 'joinery/drill-report/1',
+    ...rest,
+    metrics: { ...metrics },
+    objectives: objectives.map(({ value, ...objective }) => ({ ...objective, value: value ?? null })),
+    timeline: timeline.map((entry) => ({ ...entry })),
+    samples: samples.map(({ t, online, cut_off, expired, informed, load }) => ({ t, online, cut_off, expired, informed, load })),
+  };
+}
