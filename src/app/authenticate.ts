@@ -13,6 +13,7 @@ import type { Peer } from './join-peer.ts';
 import type { JoinService } from './join-service.ts';
 import { findNode, findNodeCertificate, type NodeCertificate } from './node-records.ts';
 import type { Actor, Realm } from './realm.ts';
+import { noteRefusal } from './refusals.ts';
 
 export type AdminAction = (typeof ADMIN_ACTIONS)[number];
 
@@ -45,6 +46,20 @@ export async function authenticateNode(service: JoinService, peer: Peer, proof?:
   await assertKeyNotRevoked(realm.store, { pin: record.spki_pin as Pin });
   if (current?.revoked === undefined) return node;
   throw new JoineryError('ERR_NODE_REVOKED', `node ${node.node}: expected one that is not revoked, found it revoked`);
+}
+
+/**
+ * {@link authenticateNode} for requests that read and are no attempt at anything: a refusal is noted, an answer is not.
+ * @throws as it
+ */
+export async function authenticateReader(service: JoinService, peer: Peer): Promise<NodeCertificate> {
+  const proof: Proof = { authenticated: false };
+  try {
+    return await authenticateNode(service, peer, proof);
+  } catch (error) {
+    await noteRefusal(service, error, { operation: 'read', peer, ...proof });
+    throw error;
+  }
 }
 
 /**

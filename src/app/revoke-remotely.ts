@@ -2,6 +2,7 @@
 import { JoineryError } from '../core/errors.ts';
 import type { RevokeReply, RevokeRequest } from '../core/join/messages.ts';
 import { object, parseDocument, string } from '../core/parse.ts';
+import type { StoreEntry } from '../core/ports.ts';
 import { authenticateAdmin } from './authenticate.ts';
 import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
@@ -52,11 +53,16 @@ async function revokeNodes(realm: Realm, nodes: readonly Named[], { reason }: Re
   return { serials: results.flatMap(({ serials }) => serials), already: results.every(({ already }) => already) };
 }
 
-/** Nodes that share one identity: a page of them at most. @throws ERR_NODE_NOT_FOUND */
+/** All nodes that share one identity: a policy may give one to a whole role. @throws ERR_NODE_NOT_FOUND */
 async function nodesOf({ store }: Realm, identity: string): Promise<readonly Named[]> {
-  const entries = await store.list(identityPrefix(identity));
-  if (entries.length > 0)
-    return entries.map(({ key, value }) => parseDocument(named, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED'));
+  const prefix = identityPrefix(identity);
+  const found: Named[] = [];
+  let page = await store.list(prefix);
+  while (page.length > 0) {
+    found.push(...page.map(({ key, value }) => parseDocument(named, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED')));
+    page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
+  }
+  if (found.length > 0) return found;
   throw new JoineryError('ERR_NODE_NOT_FOUND', `spiffe_id: expected the identity of a node that joined, found ${identity}`);
 }
 

@@ -1,6 +1,6 @@
 /** Joining, renewing, and what nodes with a certificate ask and report. */
 import { acceptJoin } from '../app/accept-join.ts';
-import { authenticateNode } from '../app/authenticate.ts';
+import { authenticateReader } from '../app/authenticate.ts';
 import type { JoinOperation, Peer } from '../app/join-peer.ts';
 import { observed } from '../app/join-run.ts';
 import type { JoinService } from '../app/join-service.ts';
@@ -68,7 +68,7 @@ export function joinRoutes(service: JoinService): readonly Route[] {
       method: 'GET',
       path: '/v1/revocations',
       handle: async (request) => {
-        await authenticateNode(service, restPeer(request));
+        await authenticateReader(service, restPeer(request));
         return json(200, asObject(await revocationsSince(service.realm, sinceOf(request))));
       },
     },
@@ -98,7 +98,7 @@ function newestVersion({ trust }: JoinReply, purpose: Purpose): number {
 }
 
 async function peersResponse(service: JoinService, request: ServerRequest): Promise<ServerResponse> {
-  const { cluster } = await authenticateNode(service, restPeer(request));
+  const { cluster } = await authenticateReader(service, restPeer(request));
   const { reply, etag } = await listPeers(service, cluster);
   const headers = { etag, 'cache-control': 'private, no-cache' };
   return matches(request, etag) ? { status: 304, headers, body: '' } : json(200, asObject(reply), headers);

@@ -75,6 +75,7 @@ describe('an admin from afar', () => {
       serials: [two.certificate.serialNumber],
     });
     expect(await codeOf(revokeRemotely(world.service, { spiffe_id: 'spiffe://x/y' }, admin))).toBe('ERR_NODE_NOT_FOUND');
+    expect(await revokeRemotely(world.service, { spiffe_id: two.reply.identity }, admin)).toEqual({ serials: [], already: true });
   });
 
   test('revokes and mints tokens', async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
 import { acceptJoin } from '../../src/app/accept-join.ts';
-import { authenticateAdmin, authenticateNode } from '../../src/app/authenticate.ts';
+import { authenticateAdmin, authenticateNode, authenticateReader } from '../../src/app/authenticate.ts';
 import { certificateKey } from '../../src/app/certificate-records.ts';
 import { issueAdmin } from '../../src/app/issue-admin.ts';
 import type { LoadedPolicy } from '../../src/app/load-policy.ts';
@@ -183,6 +183,18 @@ test('a certificate in good standing is known by its node', async () => {
     node: 'n1',
     role: 'worker',
   });
+});
+
+test('a reader is a node, and a refusal of one is noted', async () => {
+  expect((await authenticateReader(world.service, peerAt('a', { certificate }))).node).toBe('n1');
+  await revokeNode(world.realm, { cluster: 'prod', node: 'n1' });
+  expect(await codeOf(authenticateReader(world.service, peerAt('a', { certificate })))).toBe('ERR_CERTIFICATE_REVOKED');
+  expect((await auditEvents(world.realm)).at(-1)).toMatchObject({
+    event: 'join.refuse',
+    subject: certificate.serialNumber,
+    details: { operation: 'read' },
+  });
+  expect(await codeOf(authenticateReader(world.service, peerAt('a')))).toBe('ERR_JOIN_UNAUTHENTICATED');
 });
 
 describe('an admin', () => {

@@ -165,7 +165,7 @@ const revocationsReply = object({
 
 const revokeReply = object({
   /** Serial numbers of the certificates; empty for a token. */
-  serials: array(serial, { maxItems: 1000 }),
+  serials: array(serial, { maxItems: 100_000 }),
   /** Id of the token. */
   token: optional(string({ maxLength: 64 })),
   /** True when all of it was revoked before. */
