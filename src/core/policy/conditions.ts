@@ -94,10 +94,17 @@ function ageCondition(maxAge: Seconds | undefined): readonly Condition[] {
     {
       member: 'maxEvidenceAge',
       expected: `evidence not older than ${formatDuration(maxAge)}`,
-      holds: (request) => (age(request) ?? Infinity) <= maxAge,
+      holds: (request) => isAge(age(request) ?? Infinity, maxAge),
       found: (request) => shown(age(request), formatDuration, 'no evidence'),
     },
   ];
+}
+
+/** Clocks differ; evidence of tomorrow would be fresh until then. */
+const CLOCK_SKEW = 60;
+
+function isAge(age: number, maxAge: Seconds): boolean {
+  return age >= 0 - CLOCK_SKEW && age <= maxAge;
 }
 
 function claimConditions(claims: NonNullable<PolicyRule['claims']>): readonly Condition[] {
@@ -124,8 +131,14 @@ function claimPath(claim: string): readonly string[] {
 
 function valueAt(claims: JsonObject, path: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = claims;
-  for (const step of path) value = isJsonObject(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+  for (const step of path) value = memberOf(value, step);
   return value;
+}
+
+/** RFC 6901 section 4: an index has no leading zero. */
+function memberOf(value: JsonValue | undefined, step: string): JsonValue | undefined {
+  if (value !== undefined && isJsonArray(value)) return /^(?:0|[1-9]\d{0,8})$/.test(step) ? value[Number(step)] : undefined;
+  return isJsonObject(value) && Object.hasOwn(value, step) ? value[step] : undefined;
 }
 
 /** A claim that is a list holds when one of its entries does. */

@@ -27,8 +27,12 @@ describe('a rule matches', () => {
     ['no claim without evidence', { claims: { a: 'b' } }, attested({ a: 'b' }), {}],
     ['no claim that a label has', { claims: { a: 'b' } }, attested({ a: 'b' }), { labels: { a: 'b' } }],
     ['a claim by pointer', { claims: { '/k8s/pod~1name': 'p' } }, attested({ k8s: { 'pod/name': 'p' } }), attested({ k8s: 'p' })],
+    ['a claim by its place in a list', { claims: { '/a/1/b': 'p' } }, attested({ a: [0, { b: 'p' }] }), attested({ a: [{ b: 'p' }, 0] })],
+    ['no claim by another spelling of its place', { claims: { '/a/0': 'p' } }, attested({ a: ['p'] }), attested({ a: { '00': 'p' } })],
+    ['no claim by a name in a list', { claims: { '/a/length': 1 } }, attested({ a: { length: 1 } }), attested({ a: [1] })],
     ['no claim by an empty path', { claims: { '/a/b': 'p' } }, attested({ a: { b: 'p' } }), attested({ a: [{ b: 'p' }] })],
     ['fresh evidence', { maxEvidenceAge: '5m' }, attested({}, { age: 300 }), attested({}, { age: 301 })],
+    ['no evidence of tomorrow', { maxEvidenceAge: '5m' }, attested({}, { age: -60 }), attested({}, { age: -61 })],
     ['evidence, where its age counts', { maxEvidenceAge: '5m' }, attested({}), {}],
   ])('%s', (_, rule, matching, other) => {
     expect([decide(rule, matching), decide(rule, other)]).toEqual([true, false]);
