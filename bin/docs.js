@@ -1,4 +1,4 @@
-// Writes what the reference says of tables in the code: error codes, audit events, and the JSON Schema of the configuration.
+// Writes what the reference says of tables in the code: error codes, audit events, the JSON Schema of the configuration, and OpenAPI.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
@@ -7,6 +7,7 @@ import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
 import { policySchema } from '../src/core/policy/document.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
 import { trustManifestSchema } from '../src/core/trust/manifest.ts';
+import { openApi } from './openapi.js';
 
 const docs = fileURLToPath(new URL('../docs/', import.meta.url));
 
@@ -34,3 +35,4 @@ writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManife
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/ceremony-1.json`, `${JSON.stringify(ceremonySchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/join-policy-1.json`, `${JSON.stringify(policySchema(), null, 2)}\n`);
+writeFileSync(`${docs}openapi.json`, `${JSON.stringify(openApi(), null, 2)}\n`);
