@@ -149,8 +149,6 @@ export interface AgentNode {
 export interface RunOptions {
   readonly shell?: readonly string[];
   readonly env?: Record<string, string>;
-  /** Kill -9 after so many milliseconds. */
-  readonly killAfter?: number;
 }
 
 export interface NodeOptions {
@@ -232,23 +230,17 @@ function snapshotOf(dir: string, under = ''): Record<string, string> {
   return found;
 }
 
-async function runAgent(
-  dir: string,
-  args: readonly string[],
-  { shell, env = {}, killAfter }: RunOptions & { readonly shell: readonly string[] },
-) {
+async function runAgent(dir: string, args: readonly string[], { shell, env = {} }: RunOptions & { readonly shell: readonly string[] }) {
   const [command, ...first] = shell as [string, ...string[]];
   const child = spawn(command, [...first, join(dir, 'bin/join-agent'), ...args], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', JOURNAL_STREAM: '1', ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const timer = killAfter === undefined ? undefined : setTimeout(() => process.kill(-(child.pid as number), 'SIGKILL'), killAfter);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
   const [status] = (await once(child, 'close')) as [number | null];
-  clearTimeout(timer);
   return { status, stderr, stdout };
 }
 

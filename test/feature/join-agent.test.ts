@@ -73,7 +73,7 @@ const answered =
 const NOW_OR_NEVER = ['--deadline', '0'];
 const withoutCurl = pathWith('python3');
 
-describe.each([
+describe.concurrent.each([
   ['curl', {}],
   ['python3, where curl is missing', { PATH: withoutCurl }],
 ])('the join agent with %s', (_, env) => {
@@ -224,7 +224,7 @@ describe.each([
   });
 });
 
-describe('the join agent and the certificate that it is given', () => {
+describe.concurrent('the join agent and the certificate that it is given', () => {
   it.each<[string, number, Answer]>([
     ['a certificate of another authority', 80, answered((csr) => pemOf(issueFor(csr, { issuer: strangerRoot })))],
     ['a chain that brings its own root', 80, answered((csr) => pemOf(issueFor(csr, { issuer: strangerRoot }), strangerRoot))],
@@ -293,7 +293,7 @@ function endless(response: ServerResponse): void {
   response.on('close', () => clearInterval(timer));
 }
 
-describe('the join agent and time', () => {
+describe.concurrent('the join agent and time', () => {
   it('gives up on a slow body after the time of one request', async () => {
     const server = await serve((_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/pem-certificate-chain' });
@@ -375,7 +375,7 @@ async function deadPort(): Promise<string> {
   return `https://127.0.0.1:${port}`;
 }
 
-describe('the join agent and its node directory', () => {
+describe.concurrent('the join agent and its node directory', () => {
   it.each<[string, number, (node: AgentNode) => void]>([
     ['a bundle that was changed', 65, ({ dir }) => writeFileSync(join(dir, 'trust/control-plane-https.pem'), pemOf(strangerRoot))],
     [
@@ -475,7 +475,7 @@ function edit({ dir }: AgentNode, file: string, pattern: RegExp, by: string): vo
   writeFileSync(join(dir, file), readFileSync(join(dir, file), 'utf8').replace(pattern, by));
 }
 
-describe('the join agent and whom it trusts', () => {
+describe.concurrent('the join agent and whom it trusts', () => {
   it('does not let the environment of its caller choose another trust, another way or a log of secrets', async () => {
     const hostile = await serve(honest, { leaf: serverLeaf(strangerRoot), send: [strangerRoot] });
     const node = nodeFor(hostile);
@@ -500,7 +500,7 @@ describe('the join agent and whom it trusts', () => {
   });
 });
 
-describe('the hooks of the join agent', () => {
+describe.concurrent('the hooks of the join agent', () => {
   it('tells each consumer of a new identity once, and again until it has been told', async () => {
     const { node, answerWith } = await joined();
     answerWith(honest);
@@ -534,19 +534,31 @@ describe('the hooks of the join agent', () => {
 });
 
 describe('a join agent that is killed', () => {
-  it('leaves the old identity or the new one, and the next run finishes', async () => {
+  it('leaves the old identity or the new one before every step that changes the disk, and the next run goes on', async () => {
     const { node, answerWith } = await joined();
     answerWith(honest);
-    const seen = new Set<string>();
-    for (let after = 15; after < 520; after += 33) {
-      await node.run(['renew'], { killAfter: after });
-      seen.add(assertWhole(node));
+    const left = new Set<string>();
+    for (let step = 1, killed = true; killed; step++) {
+      const before = assertWhole(node);
+      killed = (await node.run(['renew'], { env: { PATH: pathThatKills(node.dir, step) } })).status === null;
+      left.add(killed ? (assertWhole(node) === before ? 'old' : 'new') : 'done');
     }
-    expect((await node.run(['renew'])).status).toBe(0);
-    expect(assertWhole(node)).not.toBe('gen-1');
-    expect(seen.size).toBeGreaterThan(1);
-  }, 60_000);
+    expect([...left].sort()).toEqual(['done', 'new', 'old']);
+    expect(Object.keys(node.snapshot()).filter((path) => /^identity\/(?:\.|gen-\d+$)/.test(path))).toEqual([]);
+  }, 120_000);
 });
+
+/** The tools that change a disk; the one that is called as number `step` kills the agent instead. */
+function pathThatKills(dir: string, step: number): string {
+  const bin = join(dir, 'killing');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'calls'), '0');
+  for (const tool of ['chmod', 'cp', 'ln', 'mkdir', 'mktemp', 'mv', 'rm', 'sync']) {
+    const script = `#!/bin/sh\nread -r calls <${bin}/calls\necho $((calls + 1)) >${bin}/calls\n[ "$calls" -ne ${step - 1} ] || kill -9 0\nexec /usr/bin/${tool} "$@"\n`;
+    writeFileSync(join(bin, tool), script, { mode: 0o755 });
+  }
+  return `${bin}:/usr/bin:/bin`;
+}
 
 /** Key and certificate in use are there and belong together. @returns the generation in use. */
 function assertWhole(node: AgentNode): string {
