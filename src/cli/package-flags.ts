@@ -81,7 +81,11 @@ export const packageFlags = {
     helpValue: 'PATH',
     helpGroup: 'NODE',
   }),
-  owner: Flags.string({ description: 'owner of the files (default: root:root)', helpValue: 'USER:GROUP', helpGroup: 'NODE' }),
+  owner: Flags.string({
+    description: "owner of documents, trust and token (default: root:root; programs are always root's)",
+    helpValue: 'USER:GROUP',
+    helpGroup: 'NODE',
+  }),
   'file-mode': Flags.option({
     options: ['0644', '0640', '0600'] as const,
     default: '0644' as const,

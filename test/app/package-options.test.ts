@@ -158,6 +158,10 @@ describe('places, owners and services', () => {
     expect(bundle).toMatchObject({ owner: 'gpuaas:1000', mode: 0o640 });
     expect(files.find(({ path }) => path.endsWith('/join-token'))).toMatchObject({ owner: 'gpuaas:1000', mode: 0o600 });
     expect(files.some(({ path }) => path.includes('gpuaas-join.service'))).toBe(true);
+    // What root runs, or reads as shell text, cannot be anybody else's to change.
+    const run = files.filter(({ path, mode }) => mode === 0o755 || path.endsWith('.env') || path.includes('/service/'));
+    expect(run.length).toBeGreaterThan(5);
+    expect(new Set(run.map(({ owner }) => owner))).toEqual(new Set(['root:root']));
     expect((await verify(out, { realm })).ok).toBe(true);
   });
 

@@ -92,6 +92,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['policy', 'schema'],
   ['package', 'render', '--cluster', 'prod', '--role', 'worker', '--join-url', 'https://boot.lab.example', '--out', 'pkg'],
   ['package', 'inspect', 'pkg'],
+  ['package', 'diff', 'pkg', 'pkg'],
   ['package', 'verify', 'pkg'],
   ['cluster', 'init', 'prod', '--token-out', 'prod.token', '--role', 'worker'],
   ['cluster', 'member', 'key', '--out', 'm1.key', '--public', 'm1.pub'],

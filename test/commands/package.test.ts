@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../cli/harness.ts';
 
@@ -97,6 +99,156 @@ describe('joinery package', () => {
     expect(data.json().data).toMatchObject({
       onboarding: { cluster: 'prod', node: 'n1' },
       token: { max_uses: 1, node: 'n1', allow_reentry: false },
+    });
+  });
+});
+
+describe('joinery package render with its flags', () => {
+  it('puts the token beside, says where it goes, and where copies of one inside remain', async () => {
+    const later = await render(join(work, 'later'), '--token-delivery', 'file-later', '--agent', 'none');
+    expect(later.stdout).toContain('join-token to /var/lib/joinery/secrets/join-token on the node (0600)');
+    expect(later.stdout).not.toContain('token copies');
+    const credential = await render(join(work, 'credential'), '--token-delivery', 'systemd-credential', '--format', 'nocloud-iso');
+    expect(credential.stdout).toContain('io.systemd.credential:joinery.token=');
+    expect((await render(join(work, 'copies'))).stdout).toMatch(/^token copies +this package; .*metadata service/m);
+    expect((await render(join(work, 'none'), '--token-delivery', 'none')).stdout).not.toMatch(/^token /m);
+  });
+
+  it('takes places, owner, mode, service, peers, parts and platforms', async () => {
+    writeFileSync(join(work, 'base.cfg'), '#cloud-config\npackages: [chrony]\n');
+    const out = join(work, 'flags');
+    const many = [
+      '--api-url',
+      'https://api.control.example.internal',
+      '--seed-peer',
+      'n9:9443',
+      '--owner',
+      'agent:agent',
+      '--file-mode',
+      '0640',
+    ];
+    const places = [
+      '--https-trust-path',
+      '/etc/a.pem',
+      '--node-cert-trust-path',
+      '/etc/b.pem',
+      '--service-name',
+      'gpu',
+      '--system-trust-store',
+    ];
+    const more = ['--format', 'multipart', '--part', join(work, 'base.cfg'), '--target', 'gcp', '--uses', '2', '--allow-multi-use', 'lab'];
+    const { exit, stderr } = await render(out, ...many, ...places, ...more);
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.stringContaining('agent:agent will own') as string });
+    const { stdout } = await joinery('package', 'inspect', out);
+    expect(stdout).toMatch(/^format +multipart$/m);
+    expect(stdout).toMatch(/^0640 +agent:agent +\d+ +\/etc\/a.pem$/m);
+    expect(stdout).toContain('  base.cfg (text/cloud-config, 33 bytes)');
+    expect(stdout).toContain('2 uses');
+    expect((await inRealm('package', 'verify', out)).exit).toBe(0);
+    expect((await render(join(work, 'root'), '--owner', 'root:root', '--file-mode', '0644')).exit).toBe(0);
+  });
+
+  it('takes an executable, and refuses half of its two flags', async () => {
+    writeFileSync(join(work, 'joinery-bin'), 'ELF');
+    const binary = ['--format', 'tar', '--agent', 'binary', '--agent-binary', join(work, 'joinery-bin')];
+    expect((await render(join(work, 'binary'), ...binary)).exit).toBe(0);
+    expect((await joinery('package', 'inspect', join(work, 'binary', 'node.tar'))).stdout).toContain('/var/lib/joinery/bin/joinery');
+    expect((await render(join(work, 'x'), '--agent', 'binary')).exit).toBe(2);
+    expect((await render(join(work, 'x'), '--agent-binary', join(work, 'joinery-bin'))).exit).toBe(2);
+    // The realm's own limit still holds.
+    expect((await render(join(work, 'x'), '--ttl', '25h', '--allow-long-lived', 'sea', '--json')).json().error.code).toBe(
+      'ERR_TOKEN_LIFETIME',
+    );
+  });
+});
+
+describe('joinery package for many nodes', () => {
+  it('renders a list, verifies it with and without the realm, and shows a bar on a terminal', async () => {
+    writeFileSync(join(work, 'nodes.csv'), 'node,rack\nn1,7\nn2,7\n');
+    const out = join(work, 'rack');
+    const text = await render(
+      out,
+      '--from',
+      join(work, 'nodes.csv'),
+      '--allow-url-outside-domain',
+      'lab',
+      '--join-url',
+      'https://10.0.0.1',
+    );
+    expect(text.exit).toBe(0);
+    expect(text.stderr).toContain('10.0.0.1');
+    expect(text.stdout).toMatch(/^packages +2 in /m);
+    expect(text.stdout).toMatch(/^tokens +one for each node, until /m);
+    expect((await inRealm('package', 'verify', out)).stdout).toContain('the package holds');
+    expect((await joinery('package', 'verify', out, '--trust-digest', digest, '--json')).json().data['ok']).toBe(true);
+    const bare = await render(
+      join(work, 'bare'),
+      '--from',
+      join(work, 'nodes.csv'),
+      '--format',
+      'tar',
+      '--token-delivery',
+      'none',
+      '--json',
+    );
+    expect(bare.json().data).toMatchObject({ token_copies: [], manifest: { schema: 'joinery/package-batch/1', nodes: 2 } });
+    const without = await render(join(work, 'bare2'), '--from', join(work, 'nodes.csv'), '--token-delivery', 'none');
+    expect(without.stdout).toMatch(/^tokens +none$/m);
+    expect((await render(join(work, 'x'), '--from', join(work, 'nodes.csv'), '--node', 'n1')).exit).toBe(2);
+  });
+});
+
+describe('joinery package diff', () => {
+  it('says what is another, as text and data', async () => {
+    const [a, b] = [join(work, 'pkg'), join(work, 'diff-b')];
+    await render(b, '--node', 'n2');
+    const { stdout, exit } = await joinery('package', 'diff', a, b);
+    expect(exit).toBe(0);
+    expect(stdout).toContain('- onboarding.node  "n1"\n+ onboarding.node  "n2"');
+    expect(stdout).not.toContain('eyJ');
+    expect((await joinery('package', 'diff', a, a)).stdout).toBe('the packages say the same\n');
+    expect((await joinery('package', 'diff', a, b, '--json')).json().data).toMatchObject({ same: false });
+  });
+});
+
+describe('joinery package unseal', () => {
+  it('opens what was sealed to an age identity, or to a key', async () => {
+    const identity = await generateX25519Identity();
+    writeFileSync(join(work, 'identity.txt'), `# created by a test\n${identity}\n`);
+    const sealed = await render(join(work, 'sealed'), '--sealed-to', await identityToRecipient(identity));
+    expect(sealed.stdout).toContain('joinery package unseal');
+    const opened = await joinery(
+      'package',
+      'unseal',
+      join(work, 'sealed/package.tar.age'),
+      '--key',
+      join(work, 'identity.txt'),
+      '--out',
+      join(work, 'opened'),
+    );
+    expect({ exit: opened.exit, stdout: opened.stdout }).toMatchObject({
+      exit: 0,
+      stdout: expect.stringContaining('wrote 8 files') as string,
+    });
+    expect((await joinery('package', 'verify', join(work, 'opened'), '--trust-digest', digest)).exit).toBe(0);
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(work, 'p256.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+    writeFileSync(join(work, 'p256.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    await render(join(work, 'sealed-jwe'), '--sealed-to', join(work, 'p256.pem'), '--json');
+    const jwe = join(work, 'sealed-jwe/package.tar.jwe');
+    expect((await joinery('package', 'unseal', jwe, '--key', join(work, 'p256.key'), '--out', join(work, 'opened-jwe'))).exit).toBe(0);
+    const wrong = await joinery(
+      'package',
+      'unseal',
+      join(work, 'sealed/package.tar.age'),
+      '--key',
+      join(work, 'p256.key'),
+      '--out',
+      join(work, 'x'),
+    );
+    expect({ exit: wrong.exit, stderr: wrong.stderr }).toMatchObject({
+      exit: 3,
+      stderr: expect.stringContaining('ERR_PACKAGE_SEAL') as string,
     });
   });
 });

@@ -11,6 +11,12 @@ import type { Onboarding, PackageModel, TrustPart, UserPart } from './model.ts';
 /** All files of a package belong to root unless the operator says otherwise: who owns them can change what the node trusts. */
 export const NODE_FILE_OWNER = 'root:root';
 
+/** What may belong to somebody else: documents, trust and token. What root runs, or reads as shell text, is always root's. */
+function isOwnable(onboarding: Onboarding, path: string): boolean {
+  const { onboarding: document, seedPeers, trustState: state, bundles, manifests, token } = nodeLayout(onboarding);
+  return [document, seedPeers, state, token, ...Object.values(bundles), ...Object.values(manifests)].includes(path);
+}
+
 export interface NodeFile {
   /** Absolute. */
   readonly path: string;
@@ -129,13 +135,9 @@ export function nodeFiles(model: PackageModel, assets: NodeAssets): readonly Nod
   const owner = onboarding.owner ?? NODE_FILE_OWNER;
   const files = [...nodeFileModes(onboarding, anchors.length)].map(([path, mode]) => ({
     path,
-    owner: path.startsWith(`${onboarding.directory}/`) || isBundle(onboarding, path) ? owner : NODE_FILE_OWNER,
+    owner: isOwnable(onboarding, path) ? owner : NODE_FILE_OWNER,
     mode,
     bytes: contents.get(path) as Uint8Array,
   }));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function isBundle({ trust }: Onboarding, path: string): boolean {
-  return PURPOSES.some((purpose) => trust[purpose].path === path);
 }
