@@ -75,8 +75,3 @@ export function spkiOf(reply: Pick<JoinReply, 'certificate_pem'>, what: string):
   if (block === undefined) throw new JoineryError('ERR_REPLY_MALFORMED', `${what}: certificate_pem: expected a certificate, found none`);
   return parseCertificate(block.der, what).spki;
 }
-
-/** JSON Schemas of the two documents; what `request` and `reply` hold is in the schemas of the join protocol. */
-export function offlineSchemas(): Readonly<Record<'join-request' | 'join-answer', JsonObject>> {
-  return { 'join-request': joinRequest.schema, 'join-answer': joinAnswer.schema };
-}

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson, type JsonObject } from '../../../src/core/canonical-json.ts';
 import { parsePem, toPem, utf8 } from '../../../src/core/encoding.ts';
 import type { JoinReply, JoinRequest } from '../../../src/core/join/messages.ts';
-import { answerFile, offlineSchemas, readAnswerFile, readRequestFile, requestFile, spkiOf } from '../../../src/core/join/offline.ts';
+import { answerFile, readAnswerFile, readRequestFile, requestFile, spkiOf } from '../../../src/core/join/offline.ts';
 import { nodeKey } from '../../fakes/join-realm.ts';
 import { keyNamed, make, NOW } from '../x509/make.ts';
 
@@ -102,8 +102,4 @@ describe('the key of an answer', () => {
   it('is asked of a certificate', () => {
     expect(() => spkiOf({ certificate_pem: 'none' }, 'answer')).toThrow(expect.objectContaining({ code: 'ERR_REPLY_MALFORMED' }));
   });
-});
-
-it('publishes its schemas', () => {
-  expect(Object.keys(offlineSchemas())).toEqual(['join-request', 'join-answer']);
 });
