@@ -5,6 +5,7 @@ import { systemFiles } from './adapters/files.ts';
 import { portableKeys } from './adapters/portable-keys.ts';
 import { systemSwitches } from './adapters/switches.ts';
 import {
+  checkPeer,
   connectOptions,
   grpcProvider,
   keepListener,
@@ -33,6 +34,8 @@ export interface IdentitySource extends IdentityWatch {
   connectOptions(options?: PeerOptions): ConnectionOptions;
   /** For node:https. */
   agent(options?: PeerOptions & AgentOptions): Agent;
+  /** For `checkServerIdentity`: the SPIFFE ID that a server must have, instead of a host name. */
+  checkPeer(peer: NonNullable<PeerOptions['peer']>): ReturnType<typeof checkPeer>;
   /** For the certificate provider credentials of `@grpc/grpc-js`, as provider of anchors and of the identity. */
   grpcProvider(options?: RotationOptions): ReturnType<typeof grpcProvider>;
 }
@@ -49,6 +52,7 @@ export async function identitySource(options: WatchIdentityOptions): Promise<Ide
     attach: (server, given) => keepListener(watch, server, given),
     connectOptions: (given) => connectOptions(watch, given),
     agent: (given) => rotatingAgent(watch, given),
+    checkPeer,
     grpcProvider: (given) => grpcProvider(watch, given),
   };
 }

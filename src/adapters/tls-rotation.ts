@@ -72,10 +72,13 @@ export function connectOptions(watch: Watch, { purpose, peer }: PeerOptions = {}
   return {
     secureContext: createSecureContext(materialOf(watch.current(), purpose)),
     rejectUnauthorized: true,
-    ...(peer !== undefined && {
-      checkServerIdentity: (_host: string, certificate: PeerCertificate) => spiffeMismatch(certificate.raw, peer),
-    }),
+    ...(peer !== undefined && { checkServerIdentity: checkPeer(peer) }),
   };
+}
+
+/** For `checkServerIdentity` of node:tls, node:https and @grpc/grpc-js: the server is judged by its SPIFFE ID instead of a host name. */
+export function checkPeer(peer: string | ((spiffeId: string) => boolean)) {
+  return (_host: string, { raw }: Pick<PeerCertificate, 'raw'>): Error | undefined => spiffeMismatch(raw, peer);
 }
 
 /** @returns an error unless the certificate has exactly one URI, and that is the peer (SPIFFE X509-SVID section 5.2). */

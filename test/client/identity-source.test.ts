@@ -10,7 +10,7 @@ import { publishTrust } from '../../src/app/publish-trust.ts';
 import { joinNode } from '../../src/client/join-node.ts';
 import { renewNode } from '../../src/client/renew-node.ts';
 import type { Pin } from '../../src/core/digest.ts';
-import { JoineryError } from '../../src/core/errors.ts';
+import type { JoineryError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { parseDuration, type Seconds } from '../../src/core/time.ts';
 import { type IdentitySource, identitySource } from '../../src/identity-source.ts';
@@ -50,6 +50,8 @@ const portOf = (listener: { address(): unknown }): number => (listener.address()
 const changed = (source: IdentitySource, seen: string) =>
   vi.waitFor(() => expect(source.current().fingerprint).not.toBe(seen), { timeout: 5000, interval: 10 });
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** An HTTP/2 echo of who asks, and 50 clients of it with a session each. */
 async function echoServer(source: IdentitySource) {
   const listener = createSecureServer(source.listenerOptions());
@@ -77,7 +79,12 @@ function sessionTo(port: number, source: IdentitySource, peer: string) {
     const stream = session.request({ ':path': '/' });
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    await once(stream, 'end');
+    // A stream that closes before its end has failed, whatever it says of itself.
+    await new Promise<void>((resolve, reject) => {
+      stream.once('end', resolve);
+      stream.once('error', reject);
+      stream.once('close', () => reject(new Error('closed')));
+    });
     return Buffer.concat(chunks).toString();
   };
   return { ask, session };
@@ -88,7 +95,8 @@ test('50 clients on open sessions and ever new ones go through a rotation of cer
   const [service, caller] = [await sourceOf(serverPlace), await sourceOf(clientPlace)];
   const port = await echoServer(service);
   const sessions = Array.from({ length: 50 }, () => sessionTo(port, caller, id('service')));
-  let running = true;
+  const done = new AbortController();
+  const running = (): boolean => !done.signal.aborted;
   const counts = { answered: 0, failed: 0 };
   const count = async (work: () => Promise<string>): Promise<void> => {
     try {
@@ -99,16 +107,17 @@ test('50 clients on open sessions and ever new ones go through a rotation of cer
     }
   };
   const onOpen = sessions.map(async ({ ask }) => {
-    while (running) {
+    while (running()) {
       await count(ask);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(50);
     }
   });
   const onNew = (async () => {
-    while (running) {
+    while (running()) {
       const fresh = sessionTo(port, caller, id('service'));
       await count(fresh.ask);
       fresh.session.close();
+      await pause(25);
     }
   })();
 
@@ -132,13 +141,13 @@ test('50 clients on open sessions and ever new ones go through a rotation of cer
   for (const directory of [clientPlace, serverPlace]) await renewNode(world, { directory });
   await changed(service, second[0].fingerprint);
   await changed(caller, second[1].fingerprint);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  running = false;
+  await pause(200);
+  done.abort();
   await Promise.all([...onOpen, onNew]);
   issueFrom('node-issuing');
 
   expect(counts.failed).toBe(0);
-  expect(counts.answered).toBeGreaterThan(500);
+  expect(counts.answered).toBeGreaterThan(200);
   expect(sessions.every(({ session }) => !session.closed)).toBe(true);
   const fresh = sessionTo(port, caller, id('service'));
   await fresh.ask();
