@@ -48,10 +48,10 @@ export async function replayDrill(world: DrillWorld, log: DrillLog, what: string
   const again = await runDrill(world, { document, what, seed, nodes });
   const [old, made] = [formatLog(log.events).split('\n'), formatLog(again.events).split('\n')];
   const line = old.findIndex((text, index) => text !== made[index]);
-  if (line === -1 && old.length === made.length) return again;
+  if (line === -1) return again;
   throw new JoineryError(
     'ERR_DRILL_DIFFERS',
-    `${what}, line ${line === -1 ? old.length : line + 1}: expected what the drill gives when it is run again, found something else`,
+    `${what}, line ${line + 1}: expected what the drill gives when it is run again, found something else`,
     {
       hint: 'the log was changed, or another version of joinery decides otherwise',
     },

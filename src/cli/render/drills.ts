@@ -14,9 +14,12 @@ export function scenarioLines(scenario: Scenario, paint: Style): string[] {
       return `  ${momentText(step.at).padStart(7)}  ${STEP_KINDS[step.do]}${step.count === undefined ? '' : `, ${step.count} times`}${note}`;
     }),
   ]);
-  const limits = objectives.map(({ metric, at_most: most, at_least: least }) => {
-    const [word, limit] = most === undefined ? ['at least', least as number] : ['at most', most];
-    return `  ${METRICS[metric].title}: ${word} ${metricText(metric, limit)}`;
+  const limits = objectives.map(({ metric, at_most: most, at_least: least, at_most_percent: share }) => {
+    const limit =
+      share !== undefined
+        ? `at most ${share} % of the nodes`
+        : `${most === undefined ? 'at least' : 'at most'} ${metricText(metric, most ?? least)}`;
+    return `  ${METRICS[metric].title}: ${limit}`;
   });
   const headline = `${fleet.nodes} nodes, ${formatDuration(duration)}`;
   return [

@@ -260,8 +260,6 @@ export class Nodes {
     else {
       fleet.trust[node] = this.#decisions.walk(fleet.trust[node] as number, active, t);
       this.judge(node, t);
-      // A server that was out of reach is asked again as soon as it is in reach.
-      if ((fleet.failures[node] as number) > 0) this.#schedule(KIND.renew, node, t + 1);
     }
   }
 

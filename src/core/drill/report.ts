@@ -44,7 +44,7 @@ export interface DrillReport {
 
 export function drillReport({ begin, scenario, events, end }: DrillLog): DrillReport {
   const metrics = Object.fromEntries(end.metrics.map(({ metric, value }) => [metric, value])) as Partial<Record<Metric, number>>;
-  const objectives = scenario.objectives.map((objective) => judge(objective, metrics[objective.metric]));
+  const objectives = scenario.objectives.map((objective) => judge(objective, metrics[objective.metric], begin.nodes));
   return {
     name: scenario.name,
     title: scenario.title,
@@ -61,10 +61,12 @@ export function drillReport({ begin, scenario, events, end }: DrillLog): DrillRe
   };
 }
 
-function judge({ metric, at_most: most, at_least: least }: Objective, value: number | undefined): JudgedObjective {
+function judge(objective: Objective, value: number | undefined, nodes: number): JudgedObjective {
+  const { metric, at_most: most, at_least: least, at_most_percent: share } = objective;
   const base = { metric, title: METRICS[metric].title, value };
-  if (most !== undefined) return { ...base, relation: 'at most', limit: most, met: value !== undefined && value <= most };
-  return { ...base, relation: 'at least', limit: least as number, met: value !== undefined && value >= (least as number) };
+  if (least !== undefined) return { ...base, relation: 'at least', limit: least, met: value !== undefined && value >= least };
+  const limit = most ?? Math.floor((nodes * (share as number)) / 100);
+  return { ...base, relation: 'at most', limit, met: value !== undefined && value <= limit };
 }
 
 function timelineOf(events: readonly (StepEvent | AttemptEvent | AlertEvent)[]): readonly TimelineEntry[] {

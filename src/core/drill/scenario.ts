@@ -140,12 +140,20 @@ const limit: Parser<number> = {
   },
 };
 
+const LIMITS = ['at_most', 'at_least', 'at_most_percent'] as const;
+
 const objective = refine(
-  object({ metric: oneOf(Object.keys(METRICS) as [Metric, ...Metric[]]), at_most: optional(limit), at_least: optional(limit) }),
+  object({
+    metric: oneOf(Object.keys(METRICS) as [Metric, ...Metric[]]),
+    at_most: optional(limit),
+    at_least: optional(limit),
+    /** Of the nodes. */
+    at_most_percent: optional(percent),
+  }),
   (value) =>
-    (value.at_most === undefined) === (value.at_least === undefined)
-      ? { issue: 'expected at_most or at_least, found both or neither' }
-      : { value },
+    LIMITS.filter((member) => value[member] !== undefined).length === 1
+      ? { value }
+      : { issue: `expected one of ${LIMITS.join(', ')}, found another number of them` },
 );
 
 export type Objective = Parsed<typeof objective>;
