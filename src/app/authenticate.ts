@@ -23,6 +23,8 @@ export interface Proof {
   cluster?: string;
   node?: string;
   subject?: string;
+  /** SPIFFE ID in the certificate. */
+  identity?: string;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function authenticateNode(service: JoinService, peer: Peer, proof?:
       `client certificate: expected one of a node that joined, found profile ${record.profile}`,
     );
   }
-  if (proof !== undefined) Object.assign(proof, { cluster: node.cluster, node: node.node });
+  if (proof !== undefined) Object.assign(proof, { cluster: node.cluster, node: node.node, identity: node.identity });
   const { record: current } = await findNode(realm.store, node.cluster, node.node);
   // The key of one certificate that leaked is the key of all of them.
   await assertKeyNotRevoked(realm.store, { pin: record.spki_pin as Pin });
@@ -73,13 +75,14 @@ export async function authenticateAdmin(service: JoinService, peer: Peer, action
     throw new JoineryError('ERR_PEER_CERTIFICATE', `client certificate: expected one of an admin, found profile ${record.profile}`);
   }
   const admin = adminOf(realm, record);
-  const name = record.sans[0] as string;
+  const name = (record.sans[0] as string).replace(/^URI:/, '');
+  if (proof !== undefined) proof.identity = name;
   if (admin === undefined || !admin.may.includes(action)) {
     throw new JoineryError('ERR_ADMIN_DENIED', `admin: expected one that may do ${action}, found ${name}`, {
       hint: 'joinery.yaml says under admins who may do what',
     });
   }
-  return { name: adminId(realm.config.trust_domain, admin.name), verified: true };
+  return { name, verified: true };
 }
 
 function adminOf({ config }: Realm, { sans }: CertificateRecord): AdminConfig | undefined {

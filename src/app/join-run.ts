@@ -14,6 +14,8 @@ export interface Run {
   node?: string;
   /** Id of an authentic token, or serial number of an authentic certificate. */
   subject?: string;
+  /** SPIFFE ID in an authentic certificate. */
+  identity?: string;
   sameRequest: boolean;
   readonly steps: Record<string, number>;
   /** Ends a step that began with the request, or with the end of the one before. */

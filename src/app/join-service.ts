@@ -121,9 +121,13 @@ export function openJoinService(realm: Realm, options: JoinServiceOptions): Join
   };
 }
 
-/** The realm as a request acts on it: its audit records carry the request's correlation id and who sent it. */
-export function realmOfPeer({ realm }: Pick<JoinService, 'realm'>, peer: Peer): Realm {
-  const actor = peer.transport === 'offline' ? realm.caller.actor : { name: peer.address, verified: false };
+/**
+ * The realm as a request acts on it: its audit records carry the request's correlation id and who sent it.
+ * @param identity what a certificate proved; without it the sender is an address.
+ */
+export function realmOfPeer({ realm }: Pick<JoinService, 'realm'>, peer: Peer, identity?: string): Realm {
+  const sender = peer.transport === 'offline' ? realm.caller.actor : { name: peer.address, verified: false };
+  const actor = identity === undefined ? sender : { name: identity, verified: true };
   return { ...realm, caller: { actor, correlationId: peer.correlationId } };
 }
 

@@ -6,7 +6,6 @@ import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
 import { type JoinService, realmOfPeer } from './join-service.ts';
 import { mintToken, type MintTokenInput } from './mint-token.ts';
-import type { Realm } from './realm.ts';
 
 /**
  * The token is in the reply and nowhere else; the register holds what it grants.
@@ -16,7 +15,7 @@ export async function mintRemotely(service: JoinService, request: MintRequest, p
   return observed(service, peer, 'mint', async (run) => {
     const actor = await authenticateAdmin(service, peer, 'token.mint', run);
     run.step('verify');
-    const realm: Realm = { ...realmOfPeer(service, peer), caller: { actor, correlationId: peer.correlationId } };
+    const realm = realmOfPeer(service, peer, actor.name);
     const { token, claims } = await mintToken(realm, inputOf(request));
     run.step('commit');
     return { token: token.reveal(), id: claims.jti, expires_at: formatInstant(claims.exp as Instant) };

@@ -15,6 +15,7 @@ export interface RefusedRun {
   readonly cluster?: string;
   readonly node?: string;
   readonly subject?: string;
+  readonly identity?: string;
 }
 
 /** Refusals that mean that somebody holds what is not his. */
@@ -36,7 +37,7 @@ export async function noteRefusal(service: JoinService, error: unknown, run: Ref
   const { subject } = run;
   raiseAlert(service, error, run);
   if (run.authenticated && subject !== undefined && refusals.hasRoom(subject, now)) {
-    await record(service, run, [refusalEvent(realmOfPeer(service, run.peer), error, run, subject)]);
+    await record(service, run, [refusalEvent(realmOfPeer(service, run.peer, run.identity), error, run, subject)]);
     return;
   }
   const count = refusals.count(error.code, run.peer.address, now);

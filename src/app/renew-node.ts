@@ -34,7 +34,7 @@ export async function renewNode(service: JoinService, request: RenewRequest, pee
 
 async function renew(service: JoinService, run: Run, request: RenewRequest, csr: CertificationRequest): Promise<JoinReply> {
   const old = await authenticateNode(service, run.peer, run);
-  const realm = realmOfPeer(service, run.peer);
+  const realm = realmOfPeer(service, run.peer, old.identity);
   assertCsrSignature(csr, realm.verifySignature, 'csr');
   run.step('verify');
   const before = await answeredBefore(realm, old, csr);

@@ -22,7 +22,7 @@ export async function revokeRemotely(service: JoinService, request: RevokeReques
     const action = request.token === undefined ? 'cert.revoke' : 'token.revoke';
     const actor = await authenticateAdmin(service, peer, action, run);
     run.step('verify');
-    const realm: Realm = { ...realmOfPeer(service, peer), caller: { actor, correlationId: peer.correlationId } };
+    const realm = realmOfPeer(service, peer, actor.name);
     const reply = await retryConflicts(service, () => revoke(realm, request));
     run.step('commit');
     return reply;

@@ -40,9 +40,9 @@ export async function findReport(store: Store, cluster: string, node: string): P
  */
 export async function recordTrustReport(service: JoinService, message: TrustReport, peer: Peer): Promise<ReportReply> {
   return observed(service, peer, 'report', async (run) => {
-    const { cluster, node } = await authenticateNode(service, peer, run);
+    const { cluster, node, identity } = await authenticateNode(service, peer, run);
     run.step('verify');
-    const realm = realmOfPeer(service, peer);
+    const realm = realmOfPeer(service, peer, identity);
     const now = realm.clock.now();
     const key = reportKey(cluster, node);
     await retryConflicts(service, async () => {

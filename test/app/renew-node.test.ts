@@ -58,7 +58,11 @@ describe('a renewal', () => {
       expires_at: '2026-11-23T11:00:00Z',
     });
     expect(certificateIn(renewed).serialNumber).not.toBe(certificate.serialNumber);
-    expect((await auditEvents(realm)).slice(size).map(({ event }) => event)).toEqual(['cert.renew', 'renew.accept']);
+    const by = { name: reply.identity, verified: true };
+    expect((await auditEvents(realm)).slice(size)).toMatchObject([
+      { event: 'cert.renew', actor: by },
+      { event: 'renew.accept', actor: by },
+    ]);
     expect(watched.outcomes.at(-1)).toMatchObject({ operation: 'renew', result: 'accepted', cluster: 'prod', node: 'n1' });
     expect(realm.store.dump()[storeKeyOfNode('prod', 'n1')]).toMatchObject({ epoch: 1, labels: { zone: 'a' }, certificates: [{}, {}] });
     const again = await renewNode(service, { csr: await newCsr() }, peerAt('a', { certificate: certificateIn(renewed) }));
@@ -73,7 +77,11 @@ describe('a renewal', () => {
     expect(world.watched.outcomes.at(-1)).toMatchObject({ result: 'same-request' });
     expect(await codeOf(renew(await newCsr()))).toBe('ERR_RENEW_KEY');
     expect(world.watched.alerts).toMatchObject([{ kind: 'second-renewal-key', node: 'n1', subject: certificate.serialNumber }]);
-    expect((await auditEvents(world.realm)).at(-1)).toMatchObject({ event: 'renew.refuse', reason: 'ERR_RENEW_KEY' });
+    expect((await auditEvents(world.realm)).at(-1)).toMatchObject({
+      event: 'renew.refuse',
+      reason: 'ERR_RENEW_KEY',
+      actor: { name: reply.identity, verified: true },
+    });
   });
 
   test('is one when two ask at once', async () => {

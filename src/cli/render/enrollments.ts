@@ -102,7 +102,10 @@ export function adoptionText({ nodes, purposes }: TrustAdoption): string {
 function purposeText({ purpose, active, versions, unreported, behind }: PurposeAdoption): string {
   const rows = versions.map(({ version, nodes }) => [String(version), String(nodes), version === active ? 'active' : '']);
   const silent = unreported === 0 ? [] : [['none reported', String(unreported), '']];
-  const list = table(['VERSION', 'NODES', ''], [...rows, ...silent]);
-  const names = behind.length === 0 ? '' : `\nnot on version ${versionText(active)}: ${behind.join(', ')}`;
-  return `${purpose}, active version ${versionText(active)}\n${list}${names}`;
+  const list = [...rows, ...silent];
+  return [
+    `${purpose}, active version ${versionText(active)}`,
+    ...(list.length === 0 ? [] : [table(['VERSION', 'NODES', ''], list)]),
+    ...(behind.length === 0 ? [] : [`not on version ${versionText(active)}: ${behind.join(', ')}`]),
+  ].join('\n');
 }
