@@ -35,6 +35,8 @@ export interface TestRealm {
   /** Runs a command of joinery in this process. @returns `data` of its result; throws the code of its error. */
   run(...argv: string[]): Promise<Record<string, unknown>>;
   mint(...argv: string[]): Promise<string>;
+  /** Tokens for one use each; in a realm with plain keys only. */
+  mintMany(count: number): Promise<readonly string[]>;
   /** A token of cluster prod that was minted an hour ago, for a quarter of one. */
   readonly expiredToken: string;
   audit(event?: string): Promise<readonly AuditRecord[]>;
@@ -100,13 +102,15 @@ export async function testRealm(keys: 'plain' | { readonly offline: string; read
     await run('trust', 'publish', '--purpose', purpose, '--ca', ca);
     await run('trust', 'activate', '--purpose', purpose, '--version', '1');
   }
-  const expiredToken = keys === 'plain' ? await mintInThePast(directory) : '';
+  // Before anything else is minted: later the realm would refuse a clock that is behind.
+  const [expiredToken = ''] = keys === 'plain' ? await mintDirectly(directory, 1, 3600) : [];
   let tokens = 0;
   return {
     directory,
     webRoot: readFileSync(join(directory, 'ca/web-root.crt'), 'utf8'),
     run,
     expiredToken,
+    mintMany: (count) => mintDirectly(directory, count),
     async mint(...argv) {
       const out = join(directory, `token-${tokens++}`);
       await run('token', 'mint', '--cluster', 'prod', '--role', 'worker', '--out', out, ...argv);
@@ -121,20 +125,18 @@ export async function testRealm(keys: 'plain' | { readonly offline: string; read
   };
 }
 
-/** Before anything else was minted: later the realm would refuse a clock that is behind. */
-async function mintInThePast(directory: string): Promise<string> {
+/** Mints without a process or a command line for each. @param ago seconds that the clock of the minting machine is behind */
+async function mintDirectly(directory: string, count: number, ago = 0): Promise<readonly string[]> {
   const { config } = await loadConfig(directory);
   const store = await openSqliteStore({ path: join(directory, 'state.db') });
   const vault = openKeyVault({ directory, files: systemFiles, plaintext: true, passphrase: () => Promise.reject(new Error('plain')) });
-  const clock = { now: () => (systemClock.now() - 3600) as Instant };
+  const clock = { now: () => (systemClock.now() - ago) as Instant };
   const world = { clock, random: systemRandom, verifySignature, verifyJws, certificates: certificateReadBack, files: systemFiles };
-  const caller = { actor: { name: 'alice', verified: false }, correlationId: 'past' };
-  const { token } = await mintToken(
-    { ...world, directory, config, store, vault, caller },
-    { clusters: ['prod'], role: 'worker', ttl: 900 as Seconds },
-  );
+  const realm = { ...world, directory, config, store, vault, caller: { actor: { name: 'alice', verified: false }, correlationId: 'bulk' } };
+  const request = { clusters: ['prod'], role: 'worker', ttl: 900 as Seconds };
+  const minted = await Promise.all(Array.from({ length: count }, () => mintToken(realm, request)));
   await store.close();
-  return token.reveal();
+  return minted.map(({ token }) => token.reveal());
 }
 
 /** A server that runs, however it was started. */
