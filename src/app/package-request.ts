@@ -1,8 +1,8 @@
 /** What one package and ten thousand have in common: the request, checked against realm and active trust, and the model that follows. */
 import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
-import { decodeUtf8 } from '../core/encoding.ts';
+import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import { agentContents } from '../core/onboarding/agent-files.ts';
+import { agentContents, withoutComments } from '../core/onboarding/agent-files.ts';
 import type { AssembleInput, Gzip } from '../core/onboarding/assemble.ts';
 import type { NodeAssets } from '../core/onboarding/files.ts';
 import type { FormatName } from '../core/onboarding/formats/table.ts';
@@ -239,7 +239,8 @@ async function userParts(
 }
 
 function assetsOf(onboarding: Onboarding, { binary }: PackageRequest, { trustCheck, agentTemplates: templates }: PackageWorld): NodeAssets {
-  return { trustCheck, agent: agentContents(onboarding, { templates, ...(binary !== undefined && { binary }) }) };
+  const check = utf8(withoutComments(decodeUtf8(trustCheck, 'templates/trust-check.sh')));
+  return { trustCheck: check, agent: agentContents(onboarding, { templates, ...(binary !== undefined && { binary }) }) };
 }
 
 function urlOverrideOf(onboarding: Onboarding, reason: string | undefined): UrlOverride | undefined {

@@ -75,7 +75,7 @@ export interface AgentSources {
 }
 
 /** Comments are for whoever reads `templates/`: on the way to a node they are a third of what a platform's limit leaves. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   return text.replaceAll(/^[ \t]*#(?!!).*\n/gm, '');
 }
 

@@ -5,7 +5,7 @@ import { JoineryError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { type CheckRow, Checklist, type Passed, passed, warned } from './checklist.ts';
-import { FORMAT_TABLE, takesGzip } from './formats/table.ts';
+import { FORMAT_TABLE } from './formats/table.ts';
 import { type Inspection, inspectArtifacts } from './inspect.ts';
 import { nodeLayout } from './layout.ts';
 import { describeSize, userDataSize } from './limits.ts';
@@ -201,7 +201,7 @@ function checkSize({ files, inspection, manifest }: Subject): Passed<true> {
   const { target } = manifest;
   if (target !== undefined && size.tooLargeFor.includes(target))
     throw new JoineryError('ERR_PACKAGE_SIZE', `expected user-data that fits ${target}, found ${describeSize(size)}`);
-  return passed(`${describeSize(size)}${takesGzip(inspection.format) && size.tooLargeFor.length > 0 ? ' unless compressed' : ''}`);
+  return passed(describeSize(size));
 }
 
 /** What the package brings beside, which is all there is where the node fetches its trust. */
