@@ -1,8 +1,5 @@
 /** A type of the DOM lib that age-encryption's declarations name (WebAuthn Level 3, section 10.1.4); nothing here uses it. */
-declare global {
-  interface AuthenticationExtensionsPRFValues {
-    first: ArrayBuffer;
-    second?: ArrayBuffer;
-  }
+interface AuthenticationExtensionsPRFValues {
+  first: ArrayBuffer;
+  second?: ArrayBuffer;
 }
-export {};
