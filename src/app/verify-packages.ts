@@ -128,7 +128,8 @@ async function checkNodes(files: Files, directory: string, index: BatchIndex, { 
     if (failure !== undefined) throw failure.error;
     if (foreign !== undefined) throw malformedPackage(`expected the files of the index only, found ${foreign}`);
     const { onboarding } = (first as NodeVerification).inspection.model;
-    return { detail: `${index.size} documents read back, each with a digest of the index and a token of its own`, value: onboarding };
+    const tokens = manifest.token === undefined ? '' : ', each with a token for its node alone';
+    return { detail: `${index.size} read back, as the index has them${tokens}`, value: onboarding };
   };
   return { tokens, verdict };
 }
