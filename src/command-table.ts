@@ -59,6 +59,7 @@ export const COMMANDS: CommandTable = {
   'drill:report': () => import('./commands/drill/report.ts'),
   'drill:run': () => import('./commands/drill/run.ts'),
   'drill:show': () => import('./commands/drill/show.ts'),
+  'enrollment:gc': () => import('./commands/enrollment/gc.ts'),
   'enrollment:list': () => import('./commands/enrollment/list.ts'),
   'enrollment:revoke': () => import('./commands/enrollment/revoke.ts'),
   'enrollment:show': () => import('./commands/enrollment/show.ts'),

@@ -5,6 +5,7 @@ import { formatInstant, type Instant } from '../core/time.ts';
 import { type CertificateAuthority, readCa } from './ca-records.ts';
 import { certificateKey, parseCertificateRecord } from './certificate-records.ts';
 import { readClusters } from './cluster-records.ts';
+import { type EnrolledMember, listEnrolled } from './cluster-enrolled.ts';
 import type { Realm } from './realm.ts';
 
 export interface ClusterStatus {
@@ -14,6 +15,8 @@ export interface ClusterStatus {
   readonly behind: readonly string[];
   /** What somebody should do or know. */
   readonly notes: readonly string[];
+  /** Nodes that were given the shared certificate for the secret of a token: they have no key for sealed answers. The first 1000. */
+  readonly enrolled: readonly EnrolledMember[];
 }
 
 /** @param clusterName left out: every cluster. @throws ERR_REALM_MALFORMED */
@@ -31,6 +34,7 @@ async function statusOf(realm: Pick<Realm, 'store' | 'clock'>, record: ClusterRe
   return {
     record,
     authorities,
+    enrolled: await listEnrolled(realm, record.name),
     behind: late,
     notes: [...(revoked ? [REVOKED] : []), ...notesOf(record, late, authorities, realm.clock.now())],
   };

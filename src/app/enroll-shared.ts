@@ -3,13 +3,13 @@ import { digestOf } from '../core/digest.ts';
 import { decodeUtf8, fromHex, parsePem, toHex, toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { isName, uuidV4 } from '../core/names.ts';
-import { integer, object, type Parsed, parseDocument, string } from '../core/parse.ts';
 import { Secret } from '../core/secret.ts';
 import { formatSecure, idOfSecret } from '../core/token/secure.ts';
 import type { Fingerprint } from '../core/digest.ts';
 import { readCa } from './ca-records.ts';
 import { answerContent } from './cluster-answers.ts';
 import { readCluster, type StoredCluster } from './cluster-records.ts';
+import { enrolledKey, type EnrolledMember } from './cluster-enrolled.ts';
 import { consumeToken, type Issued } from './consume-token.ts';
 import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
@@ -31,29 +31,6 @@ export interface EnrollSharedResult {
   readonly caPem: string;
   readonly certificatePem: string;
   readonly keyPem: Secret;
-}
-
-const enrolled = object({
-  node: string({ maxLength: 63 }),
-  address: string({ maxLength: 300 }),
-  at: integer(),
-  /** Of the cluster's state that it was given. */
-  sequence: integer(),
-  serial: string({ maxLength: 40 }),
-});
-
-export type EnrolledMember = Parsed<typeof enrolled>;
-
-export const enrolledPrefix = (cluster: string): string => `cluster-enrolled/${cluster}/`;
-
-/** Nodes that were given the shared certificate of a cluster by {@link enrollShared}: the newest time of each. @throws ERR_REALM_MALFORMED */
-export async function listEnrolled(
-  { store }: Pick<Realm, 'store'>,
-  cluster: string,
-  page: { after?: string; limit: number },
-): Promise<readonly EnrolledMember[]> {
-  const entries = await store.list(enrolledPrefix(cluster), page);
-  return entries.map(({ key, value }) => parseDocument(enrolled, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED'));
 }
 
 /**
@@ -152,7 +129,7 @@ function issuedTo(
   return {
     result: { node, sequence },
     checks: [check],
-    writes: [{ key: `${enrolledPrefix(cluster)}${node}`, value: member }],
+    writes: [{ key: enrolledKey(cluster, node), value: member }],
     audit: [auditEvent(realm, { event: 'join.enroll', subject: node, details })],
   };
 }

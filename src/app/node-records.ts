@@ -71,7 +71,8 @@ export type NodeCertificate = Parsed<typeof nodeCertificate>;
 
 export const nodePrefix = (cluster: string): string => `node/${cluster}/`;
 export const nodeKey = (cluster: string, node: string): string => `${nodePrefix(cluster)}${node}`;
-export const nodeCertificateKey = (serial: string): string => `node-cert/${serial}`;
+export const NODE_CERTIFICATE_PREFIX = 'node-cert/';
+export const nodeCertificateKey = (serial: string): string => `${NODE_CERTIFICATE_PREFIX}${serial}`;
 export const fingerprintKey = (fingerprint: string): string => `node-fingerprint/${fingerprint}`;
 /** An identity may be longer than a key, and several nodes may share one. */
 export const identityPrefix = (identity: string): string => `node-identity/${digestOf(utf8(identity))}/`;
@@ -116,7 +117,11 @@ export async function readNode(
 export async function findNodeCertificate(store: Store, serial: string): Promise<NodeCertificate | undefined> {
   const key = nodeCertificateKey(serial);
   const entry = await store.get(key);
-  return entry && parseDocument(nodeCertificate, entry.value, what(key), 'ERR_REALM_MALFORMED');
+  return entry && parseNodeCertificate(key, entry.value);
+}
+
+export function parseNodeCertificate(key: string, value: JsonValue): NodeCertificate {
+  return parseDocument(nodeCertificate, value, what(key), 'ERR_REALM_MALFORMED');
 }
 
 export type NodeGrant = Pick<NodeCertificate, 'cluster' | 'node' | 'role' | 'identity' | 'labels' | 'token' | 'attestation'>;

@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
-import { enrollShared, type EnrollSharedInput, listEnrolled } from '../../src/app/enroll-shared.ts';
+import { type EnrolledMember, listEnrolled } from '../../src/app/cluster-enrolled.ts';
+import { type ClusterStatus, clusterStatus } from '../../src/app/cluster-status.ts';
+import { enrollShared, type EnrollSharedInput } from '../../src/app/enroll-shared.ts';
 import { initCluster } from '../../src/app/init-cluster.ts';
 import { issueOmnirelayToken, type IssueOmnirelayTokenInput } from '../../src/app/issue-omnirelay-token.ts';
 import { joinOmnirelay } from '../../src/app/join-omnirelay.ts';
 import type { OmnirelayService } from '../../src/app/join-service.ts';
 import { mintSecretToken } from '../../src/app/mint-secret-token.ts';
 import { rotateClusterToken } from '../../src/app/rotate-cluster-token.ts';
+import { statusData, statusText } from '../../src/cli/render/clusters.ts';
 import { pkcs12Writer } from '../../src/cli/certificate-world.ts';
 import { parsePem, toBase64, utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
@@ -127,10 +130,17 @@ describe('GastroLog’s enrollment', () => {
       'token.use',
       'join.enroll',
     ]);
-    expect(await listEnrolled(world.realm, 'prod', { limit: 10 })).toMatchObject([
+    expect(await listEnrolled(world.realm, 'prod')).toMatchObject([
       { node: 'node-1', address: '10.0.0.1:4565', sequence: 1 },
       { node: 'node-2' },
     ]);
+    const [status] = await clusterStatus(world.realm, 'prod');
+    const data = statusData(status as ClusterStatus);
+    expect(data['enrolled']).toMatchObject([{ node: 'node-1', at: '2026-11-22T10:00:00Z' }, { node: 'node-2' }]);
+    expect(statusText(status as ClusterStatus)).toMatch(/^node-1 +10.0.0.1:4565 +\S+ +up to date$/m);
+    const [other] = (status as ClusterStatus).enrolled as [EnrolledMember];
+    const late = { ...(status as ClusterStatus), enrolled: [{ ...other, serial: 'aa' }] };
+    expect(statusText(late)).toMatch(/^node-1 .* has an older certificate$/m);
     expect(JSON.stringify(world.realm.store.dump())).not.toContain('PRIVATE KEY');
     expect(world.watched.outcomes).toMatchObject([
       { operation: 'enroll', transport: 'gastrolog', result: 'accepted', cluster: 'prod', node: 'node-1' },
@@ -142,7 +152,7 @@ describe('GastroLog’s enrollment', () => {
     const id = Uint8Array.from({ length: 16 }, (_, index) => index + 200);
     await enroll({ nodeId: id });
     await enroll({ nodeId: 'a name with blanks' });
-    expect((await listEnrolled(world.realm, 'prod', { limit: 10 })).map(({ node }) => node)).toEqual([
+    expect((await listEnrolled(world.realm, 'prod')).map(({ node }) => node)).toEqual([
       Buffer.from('a name with blanks').toString('hex'),
       Buffer.from(id).toString('hex'),
     ]);

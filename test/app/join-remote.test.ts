@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
 import { acceptJoin } from '../../src/app/accept-join.ts';
+import { collectEnrollments, KEPT_AFTER_END } from '../../src/app/collect-enrollments.ts';
 import { createCa } from '../../src/app/create-ca.ts';
 import { listEnrollments, showEnrollment } from '../../src/app/enrollments.ts';
 import { issueAdmin } from '../../src/app/issue-admin.ts';
@@ -299,5 +300,26 @@ describe('enrollments', () => {
     const { certificate } = await join('n1');
     await world.realm.store.commit({ checks: [], writes: [{ key: `cert/${certificate.serialNumber}`, delete: true }], audit: [] });
     expect((await showEnrollment(world.realm, 'n1')).certificates).toEqual([]);
+  });
+
+  test('that ended are forgotten a week later, and only those', async () => {
+    const { realm } = world;
+    const { certificate } = await join('n1');
+    realm.clock.advance(86400 + KEPT_AFTER_END - 1);
+    await join('n2');
+    expect(await collectEnrollments(realm)).toEqual({ removed: 0, kept: 2 });
+    realm.clock.advance(1);
+    const size = await realm.store.auditSize();
+    expect(await collectEnrollments(realm)).toEqual({ removed: 1, kept: 1 });
+    expect((await auditEvents(realm)).slice(size)).toMatchObject([{ event: 'join.collect', details: { removed: 1 } }]);
+    const left = Object.keys(realm.store.dump()).filter(
+      (key) => key.endsWith(certificate.serialNumber) || key.endsWith(certificate.fingerprint),
+    );
+    expect(left).toEqual([`cert/${certificate.serialNumber}`]);
+    expect((await showEnrollment(realm, 'n1')).state).toBe('expired');
+    realm.clock.advance(10 * 86400);
+    await join('n3');
+    realm.clock.advance(-5 * 86400);
+    expect(await collectEnrollments(realm)).toEqual({ removed: 0, kept: 2 });
   });
 });

@@ -74,6 +74,11 @@ describe('joinery enrollment', () => {
     expect(await run('enrollment show n9')).toMatchObject({ exit: 6 });
   });
 
+  it('forgets certificates that ended', async () => {
+    expect(await data('enrollment gc')).toEqual({ removed: 0, kept: 3 });
+    expect((await run('enrollment gc')).stdout).toBe('forgot 0 certificates, kept 3\n');
+  });
+
   it('revokes one, once', async () => {
     const revoked = await data('enrollment revoke n2 --reason keyCompromise');
     expect(revoked).toMatchObject({ cluster: 'prod', node: 'n2', reason: 'keyCompromise', already: false });

@@ -1,5 +1,6 @@
 /** Shared cluster certificates for people and for `--json`. */
 import type { SealedAnswer } from '../../app/cluster-answers.ts';
+import type { EnrolledMember } from '../../app/cluster-enrolled.ts';
 import type { ClusterStatus } from '../../app/cluster-status.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import type { Finding } from '../../core/cluster/phases.ts';
@@ -65,18 +66,32 @@ export function findingsData(findings: readonly Finding[]): JsonObject[] {
   return findings.map((finding) => ({ ...finding }));
 }
 
-export function statusText({ record, authorities, behind, notes }: ClusterStatus): string {
+export function statusText({ record, authorities, behind, notes, enrolled }: ClusterStatus): string {
   const late = new Set(behind);
   const ends = authorities.map((ca) => `${ca.record.name} until ${formatInstant(ca.certificate.notAfter)}`).join(', ');
   const members = record.members.map(({ node, confirmed }) => [node, String(confirmed), late.has(node) ? 'behind' : 'up to date']);
   return [
     fields({ ...clusterFields(record), authorities: ends }),
     ...(members.length === 0 ? [] : ['', table(['NODE', 'ANSWER', 'STATE'], members)]),
+    ...(enrolled.length === 0
+      ? []
+      : [
+          '',
+          table(
+            ['ENROLLED', 'ADDRESS', 'AT', 'STATE'],
+            enrolled.map((member) => enrolledRow(member, record)),
+          ),
+        ]),
     ...(record.evicted.length === 0 ? [] : ['', `evicted: ${record.evicted.map(({ node }) => printable(node)).join(', ')}`]),
     ...(notes.length === 0 ? [] : ['', ...notes.map((note) => printable(`note: ${note}`))]),
   ].join('\n');
 }
 
-export function statusData({ record, behind, notes }: ClusterStatus): JsonObject {
-  return { ...clusterData(record), behind: [...behind], notes: [...notes] };
+function enrolledRow({ node, address, at: since, serial }: EnrolledMember, { certificate }: ClusterRecord): readonly string[] {
+  return [node, address, at(since), serial === certificate.serial ? 'up to date' : 'has an older certificate'];
+}
+
+export function statusData({ record, behind, notes, enrolled }: ClusterStatus): JsonObject {
+  const members = enrolled.map((member) => ({ ...member, at: at(member.at) }));
+  return { ...clusterData(record), behind: [...behind], notes: [...notes], enrolled: members };
 }
