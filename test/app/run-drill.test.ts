@@ -66,7 +66,7 @@ describe('the drills that come with joinery', () => {
   it.each(names)('%s reaches its objectives with 10 000 nodes', async (name) => {
     const report = drillReport(await runDrill(world, { document: await shipped(name), what: name, seed: 1, nodes: 10_000 }));
     expect(report.objectives.filter(({ met }) => !met)).toEqual([]);
-    expect(report.samples).toHaveLength(121);
+    expect(report.samples.length).toBeGreaterThanOrEqual(121);
   });
 
   it.each(names)('%s gives the same bytes for the same seed', async (name) => {
@@ -464,6 +464,7 @@ describe('logs and reports', () => {
     const page = reportHtml(report);
     expect(page).toContain('a &lt;b&gt; &amp; | _note_');
     expect(page).toContain("default-src 'none'");
+    expect(page).toContain('Nodes, in the ten minutes from 3h on');
     expect(page.replace(/<!doctype html>|<meta[^>]*>/g, '')).not.toMatch(/https?:|<script|src=|url\(/);
     const uncoded = { kind: 'attempt', t: 1, who: 'attacker', what: 'x', accepted: false } as const;
     const log = await run(all);

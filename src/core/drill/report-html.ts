@@ -87,22 +87,70 @@ interface Curve {
   readonly values: readonly number[];
 }
 
+/** What a figure shows, and from when to when. */
+interface Plot {
+  readonly caption: string;
+  readonly from: number;
+  readonly span: number;
+  /** Value at the top. */
+  readonly top: number;
+  readonly samples: DrillReport['samples'];
+  readonly timeline: readonly TimelineEntry[];
+}
+
 function curves(report: DrillReport): string {
-  const { samples, nodes } = report;
-  const of = (label: string, value: (sample: DrillReport['samples'][number]) => number): Curve => ({ label, values: samples.map(value) });
+  const { nodes, duration, timeline } = report;
+  const samples = coarse(report);
+  const whole = { from: 0, span: duration, samples, timeline };
+  const busiest = Math.max(1, ...samples.map(({ load }) => load));
   return [
-    figure(report, 'Nodes', nodes, [
-      of('refuse what was revoked', ({ informed }) => informed),
-      of('without service', (sample) => sample.cut_off),
-      of('certificate has ended', ({ expired }) => expired),
+    figure({ ...whole, caption: 'Nodes', top: nodes }, [
+      curve(samples, 'refuse what was revoked', ({ informed }) => informed),
+      curve(samples, 'without service', (sample) => sample.cut_off),
+      curve(samples, 'certificate has ended', ({ expired }) => expired),
     ]),
-    figure(report, 'Requests in the busiest second', Math.max(1, ...samples.map(({ load }) => load)), [of('requests', ({ load }) => load)]),
+    ...closeLook(report),
+    figure({ ...whole, caption: 'Requests in the busiest second', top: busiest }, [curve(samples, 'requests', ({ load }) => load)]),
   ].join('\n');
 }
 
-function figure(report: DrillReport, caption: string, top: number, lines: readonly Curve[]): string {
-  const { samples, duration } = report;
-  const x = (t: number): number => Math.round(LEFT + (t / duration) * (WIDTH - LEFT));
+/** Samples that are apart by a 200th of the whole at least, each with the busiest second since the one before. */
+function coarse({ samples, duration }: DrillReport): DrillReport['samples'] {
+  const kept: DrillReport['samples'][number][] = [];
+  let [busiest, last] = [0, Number.NEGATIVE_INFINITY];
+  for (const sample of samples) {
+    busiest = Math.max(busiest, sample.load);
+    if (sample.t - last < duration / 200) continue;
+    kept.push({ ...sample, load: busiest });
+    [busiest, last] = [0, sample.t];
+  }
+  return kept;
+}
+
+const CLOSE_LOOK = 600;
+
+/** The first ten minutes after the first revocation: too short to be seen in the whole. */
+function closeLook({ samples, nodes }: DrillReport): string[] {
+  const from = samples.find(({ informed }, index) => informed * 2 < (samples[index - 1]?.informed ?? 0))?.t;
+  if (from === undefined) return [];
+  const close = samples.filter(({ t }) => t >= from && t <= from + CLOSE_LOOK);
+  const plot = {
+    caption: `Nodes, in the ten minutes from ${momentText(from)} on`,
+    from,
+    span: CLOSE_LOOK,
+    top: nodes,
+    samples: close,
+    timeline: [],
+  };
+  return [figure(plot, [curve(close, 'refuse what was revoked', ({ informed }) => informed)])];
+}
+
+function curve(samples: DrillReport['samples'], label: string, value: (sample: DrillReport['samples'][number]) => number): Curve {
+  return { label, values: samples.map(value) };
+}
+
+function figure({ caption, from, span, top, samples, timeline }: Plot, lines: readonly Curve[]): string {
+  const x = (t: number): number => Math.round(LEFT + ((t - from) / span) * (WIDTH - LEFT));
   const y = (value: number): number => Math.round(TOP + (1 - value / top) * HEIGHT);
   const drawn = lines.map(({ values }, index) => {
     const points = values.map((value, at) => `${x((samples[at] as { t: number }).t)},${y(value)}`);
@@ -113,16 +161,16 @@ function figure(report: DrillReport, caption: string, top: number, lines: readon
     (value) =>
       `<line class="axis" x1="${LEFT}" x2="${WIDTH}" y1="${y(value)}" y2="${y(value)}"/><text x="0" y="${y(value) + 4}">${value}</text>`,
   );
-  const days = [0, 0.25, 0.5, 0.75, 1].map(
-    (share) =>
-      `<text x="${Math.min(x(duration * share), WIDTH - 40)}" y="${TOP + HEIGHT + 16}">${momentText(Math.round(duration * share))}</text>`,
-  );
-  const alt = `${caption}: ${lines.map(({ label }) => label).join(', ')} over ${formatDuration(duration)}`;
-  return `<figure><svg viewBox="0 0 ${WIDTH + 10} ${TOP + HEIGHT + 24}" role="img" aria-label="${escape(alt)}">${axes.join('')}${days.join('')}${marks(report, x)}${drawn.join('')}</svg><figcaption>${escape(caption)}:${key}</figcaption></figure>`;
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+    const at = Math.round(span * share);
+    return `<text x="${Math.min(x(from + at), WIDTH - 40)}" y="${TOP + HEIGHT + 16}">${momentText(at)}</text>`;
+  });
+  const alt = `${caption}: ${lines.map(({ label }) => label).join(', ')}`;
+  return `<figure><svg viewBox="0 0 ${WIDTH + 10} ${TOP + HEIGHT + 24}" role="img" aria-label="${escape(alt)}">${axes.join('')}${ticks.join('')}${marks(timeline, x)}${drawn.join('')}</svg><figcaption>${escape(caption)}:${key}</figcaption></figure>`;
 }
 
 /** Where something was done, and where something was noticed. */
-function marks({ timeline }: DrillReport, x: (t: number) => number): string {
+function marks(timeline: readonly TimelineEntry[], x: (t: number) => number): string {
   return timeline
     .filter(({ kind }) => kind !== 'attempt')
     .map(({ t, kind, text }) => {

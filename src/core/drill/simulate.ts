@@ -11,6 +11,8 @@ import { type DrillInput, World } from './world.ts';
 
 /** Points of the curves. */
 const SAMPLES = 120;
+/** Seconds after a revocation at which it is looked how far it has come, beside the points of the curves. */
+const CLOSE_LOOK = [0, 1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 60, 75, 90, 120, 180, 300, 600];
 /** Renewals that failed so often in a row are a failure, not bad luck. */
 const FAILING = 3;
 const FAILING_SHARE = 0.01;
@@ -48,7 +50,10 @@ function run(world: World, nodes: Nodes): void {
     if (step === undefined || action === undefined) sample(world, nodes, t, monitor);
     else {
       const later = (at: number, next: Action): void => insert(moments, { t: Math.min(at, duration), step, action: next });
+      const known = world.revocations.length;
       act(world, nodes, { t, step, action, later });
+      if (world.revocations.length > known)
+        for (const seconds of CLOSE_LOOK.filter((after) => t + after < duration)) insert(moments, { t: t + seconds });
     }
   }
 }
