@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
 import { ceremonySchema } from '../src/core/ceremony/document.ts';
+import { scenarioSchema } from '../src/core/drill/scenario.ts';
 import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
 import { policySchema } from '../src/core/policy/document.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
@@ -34,5 +35,6 @@ writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n
 writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManifestSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/ceremony-1.json`, `${JSON.stringify(ceremonySchema(), null, 2)}\n`);
+writeFileSync(`${docs}schema/drill-1.json`, `${JSON.stringify(scenarioSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/join-policy-1.json`, `${JSON.stringify(policySchema(), null, 2)}\n`);
 writeFileSync(`${docs}openapi.json`, `${JSON.stringify(openApi(), null, 2)}\n`);

@@ -1,5 +1,6 @@
 /** `npm run bench [-- PART...]`: measures on this machine, now, and prints shares of what the primitives themselves reach. */
 import { arch, cpus, platform } from 'node:os';
+import { drills } from './drills.ts';
 import { issue } from './issue.ts';
 import { joins } from './joins.ts';
 import { lists } from './lists.ts';
@@ -9,7 +10,7 @@ import { startup } from './startup.ts';
 import { tokens } from './tokens.ts';
 import { trust } from './trust.ts';
 
-const PARTS: Readonly<Record<string, Bench>> = { startup, issue, joins, lists, packages, tokens, trust };
+const PARTS: Readonly<Record<string, Bench>> = { drills, startup, issue, joins, lists, packages, tokens, trust };
 
 function print(title: string, rows: readonly Row[]): void {
   const lines = [['', 'measured', 'limit', 'ratio'], ...rows.map((row) => [row.what, row.value, row.limit ?? '', row.ratio ?? ''])];
