@@ -14,6 +14,7 @@ const documents = [
   'docs/guides/air-gapped.md',
   'docs/guides/offline-enrollment.md',
   'docs/guides/agent-on-a-node.md',
+  'docs/guides/join-a-node.md',
 ];
 
 describe('the runner sees what differs', () => {
