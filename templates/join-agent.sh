@@ -21,7 +21,8 @@
 # After every status but 0 and 79 the identity on disk is what it was. Everything is safe to run again.
 #
 # POSIX sh; openssl 1.1.1 or later; curl or python3. Layout of DIR, hooks and environment: docs/reference/agent.md
-set -eu
+# -f: no word of a setting is a pattern of file names; where one is meant it is switched on.
+set -euf
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -135,7 +136,9 @@ prepare() {
     exec 9>"$dir/pending/lock"
     flock -n 9 || die 71 "$dir: expected to be alone, found another run of the agent"
   fi
+  set +f
   rm -rf "$dir"/pending/run.*
+  set -f
   tmp=$(mktemp -d "$dir/pending/run.XXXXXX" 2>/dev/null) || die 73 "$dir/pending: expected to write in it, found that it cannot be written"
   trap cleanup EXIT
   trap 'exit 130' INT
@@ -272,7 +275,7 @@ fetch() {
 # -q: no .curlrc. --capath: without it Debian's curl trusts the system store beside --cacert.
 fetch_curl() {
   method=$1 url=$2 bundle=$3 pair=$4 key=$5 accept=$6
-  set -- -q --silent --show-error --include --http1.1 --proto '=https' --tlsv1.3 --noproxy '*' --max-redirs 0 --connect-timeout 10 \
+  set -- -q --silent --show-error --globoff --include --http1.1 --proto '=https' --tlsv1.3 --noproxy '*' --max-redirs 0 --connect-timeout 10 \
     --max-time "$REQUEST_SECONDS" --max-filesize "$REPLY_LIMIT" --header "Accept: $accept" --header 'Expect:'
   if [ -n "$bundle" ]; then set -- "$@" --cacert "$bundle" --capath /dev/null; else set -- "$@" --insecure; fi
   [ -z "$pair" ] || set -- "$@" --cert "$pair" --key "$key"
@@ -566,6 +569,7 @@ write_status() {
 
 # Key, certificate and chain become the identity together, by one rename; until then they are nobody's.
 install_identity() {
+  set +f
   last=0
   for each in "$dir"/identity/gen-*; do
     number=${each##*/gen-}
@@ -595,6 +599,7 @@ install_identity() {
   rename_link "$dir/identity/.current" "$dir/identity/current"
   settle "$dir/identity"
   prune "$made"
+  set -f
   current="$dir/identity/$made"
 }
 
@@ -746,7 +751,9 @@ renew() {
 # A shell cannot verify the signatures of a trust manifest and does not try: that is for the program.
 trust() {
   load_settings
-  if ! have joinery; then
+  program=joinery
+  [ ! -x "$here/joinery" ] || program="$here/joinery"
+  if ! have "$program"; then
     say info 'the trust bundles stay as they are: the joinery program is not on this node'
     return 0
   fi
@@ -756,7 +763,7 @@ trust() {
     status=1
     for url in $urls; do
       status=0
-      joinery trust apply "${url%/}/v1/trust/$purpose" --purpose "$purpose" --path "$bundle" --state "$dir/trust/state.json" >&2 || status=$?
+      "$program" trust apply "${url%/}/v1/trust/$purpose" --purpose "$purpose" --path "$bundle" --state "$dir/trust/state.json" >&2 || status=$?
       [ "$status" -eq 7 ] || break
     done
     [ "$status" -eq 0 ] || [ "$status" -eq 7 ] || die 85 "$purpose: expected joinery trust apply to accept, found status $status"

@@ -233,7 +233,7 @@ function snapshotOf(dir: string, under = ''): Record<string, string> {
 async function runAgent(dir: string, args: readonly string[], { shell, env = {} }: RunOptions & { readonly shell: readonly string[] }) {
   const [command, ...first] = shell as [string, ...string[]];
   const child = spawn(command, [...first, join(dir, 'bin/join-agent'), ...args], {
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', JOURNAL_STREAM: '1', ...env },
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', JOURNAL_STREAM: '1', JOINERY_DEADLINE: '60', ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

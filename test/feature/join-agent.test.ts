@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
@@ -515,6 +517,21 @@ describe.concurrent('the hooks of the join agent', () => {
     expect(node.read('told')).toBe(`${node.dir}/identity/gen-2\n`);
   });
 
+  it('reloads units, and sends signals to processes', async () => {
+    const { node } = await joined();
+    const bin = join(node.dir, 'tools');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >${node.dir}/systemctl\n`, { mode: 0o755 });
+    const consumer = spawn('/bin/sh', ['-c', `trap 'echo hup >${node.dir}/signal; exit' HUP; echo ready; while :; do sleep 0.1; done`]);
+    await once(consumer.stdout, 'data');
+    writeFileSync(join(node.dir, 'pid'), `${String(consumer.pid)}\n`);
+    writeFileSync(join(node.dir, 'reload.conf'), `unit nginx.service\nsignal HUP ${node.dir}/pid\n`);
+    rmSync(join(node.dir, 'pending/told'));
+    expect((await node.run(['reload'], { env: { PATH: `${bin}:/usr/bin:/bin` } })).status).toBe(0);
+    await once(consumer, 'exit');
+    expect([node.read('systemctl'), node.read('signal')]).toEqual(['reload-or-restart -- nginx.service\n', 'hup\n']);
+  });
+
   it('runs no hook for a pair that does not match', async () => {
     const { node } = await joined();
     writeFileSync(join(node.dir, 'reload.conf'), `command ${node.dir}/hook\n`);
@@ -530,6 +547,34 @@ describe.concurrent('the hooks of the join agent', () => {
     writeFileSync(join(node.dir, 'reload.conf'), 'other thing\n');
     expect((await node.run(['join'], { env: { JOINERY_HOOKS: 'later' } })).status).toBe(0);
     expect((await node.run(['reload'])).status).toBe(79);
+  });
+});
+
+describe.concurrent('the join agent and newer trust', () => {
+  it('says that the server has it, and leaves it to the program', async () => {
+    const { node, answerWith } = await joined();
+    answerWith(answered((csr) => pemOf(issueFor(csr), nodeIssuer), { 'joinery-trust': 'control-plane-https=3, node-cert-lifecycle=2' }));
+    const { status, stderr } = await node.run(['renew']);
+    expect(status).toBe(0);
+    expect(stderr).toContain('control-plane-https: version 3 is in force, this node holds 2: joinery trust apply');
+    expect(await node.run(['trust'])).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('the joinery program is not on this node') as string,
+    });
+  });
+
+  it.each([
+    ['accepts', 0, 0],
+    ['cannot be reached', 7, 0],
+    ['refuses', 4, 85],
+  ])('asks the program, which %s', async (_what, exit, expected) => {
+    const node = nodeFor({ url: 'https://boot.lab.example:8443/' });
+    writeFileSync(join(node.dir, 'bin/joinery'), `#!/bin/sh\necho "$*" >>${node.dir}/asked\nexit ${exit}\n`, { mode: 0o755 });
+    expect((await node.run(['trust'])).status).toBe(expected);
+    const [first] = node.read('asked').split('\n');
+    const [bundle, state] = ['trust/control-plane-https.pem', 'trust/state.json'].map((path) => join(node.dir, path));
+    const url = 'https://boot.lab.example:8443/v1/trust/control-plane-https';
+    expect(first).toBe(`trust apply ${url} --purpose control-plane-https --path ${bundle} --state ${state}`);
   });
 });
 

@@ -271,6 +271,39 @@ describe('the join agent and the shells of nodes', () => {
   });
 });
 
+describe('the services of a node without systemd', () => {
+  const placed = (path: string) => existsSync(join(root, path));
+  /** enable-agent, as the package of a node has it, where the join itself is not asked for. */
+  async function enable(prepare: string) {
+    const { log } = boot(
+      readFileSync(join(await render(`s${String(nodes.push())}${prepare.length}`, '--token-delivery', 'none'), 'user-data'), 'utf8'),
+    );
+    expect(log).toContain('secrets/join-token: expected a join token, found none');
+    return run('chroot', [root, '/bin/sh', '-c', `${prepare}; exec sh /var/lib/joinery/bin/enable-agent`]);
+  }
+
+  it('are those of OpenRC, with the hourly scripts of Alpine', async () => {
+    const stub = (name: string) => `printf '#!/bin/sh\\necho ${name} "$@"\\n' >/sbin/${name}; chmod 755 /sbin/${name}`;
+    const { status, stdout } = await enable(
+      ['openrc-run', 'rc-update', 'rc-service'].map(stub).concat('mkdir -p /etc/periodic/hourly /etc/init.d').join(';'),
+    );
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'rc-update add joinery-join default\nrc-service joinery-join start\n' });
+    expect(placed('etc/periodic/hourly/joinery-join-renew')).toBe(true);
+    expect(run('sh', ['-n', join(root, 'etc/init.d/joinery-join')]).status).toBe(0);
+    expect(readFileSync(join(root, 'etc/init.d/joinery-join'), 'utf8')).toContain(
+      '--exec /var/lib/joinery/bin/join-agent -- node join --directory /var/lib/joinery',
+    );
+    run('chroot', [root, 'sh', '-c', 'rm -rf /sbin/openrc-run /sbin/rc-update /sbin/rc-service /etc/periodic']);
+  });
+
+  it('are those of cron, after a join at once', async () => {
+    const { status, stderr } = await enable('mkdir -p /etc/cron.hourly');
+    expect({ status, stderr }).toEqual({ status: 66, stderr: expect.stringContaining('expected a join token') as string });
+    expect(placed('etc/cron.hourly/joinery-join-renew')).toBe(true);
+    expect(run('sh', ['-n', join(root, 'etc/cron.hourly/joinery-join-renew')]).status).toBe(0);
+  });
+});
+
 describe('the units of a package', () => {
   const units = join(work, 'units');
   const names = ['joinery-join.service', 'joinery-join-renew.service', 'joinery-join-renew.timer'];
