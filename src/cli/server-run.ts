@@ -12,6 +12,7 @@ import { revokedFingerprint, spentPeers } from '../app/revoked-peers.ts';
 import { canonicalJson, type JsonObject } from '../core/canonical-json.ts';
 import { JoineryError, isJoineryError } from '../core/errors.ts';
 import { uuidV4 } from '../core/names.ts';
+import { attestationFiles } from '../core/realm/attestation-config.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import {
   DEFAULT_ADMIN_LISTEN,
@@ -68,7 +69,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
     newCorrelationId: () => uuidV4(systemRandom),
     refuse: (status, code, correlationId) => problemResponse(new JoineryError(code, REFUSALS[code]), correlationId, status),
   });
-  const state: State = { assembled, http, credentials, options, stopping: false };
+  const state: State = { assembled, http, credentials, options, revoked: {}, stopping: false };
   const admin = await startPlainServer(
     listenAddress(service.realm.config.server?.admin_listen ?? DEFAULT_ADMIN_LISTEN),
     adminHandler(state),
@@ -121,6 +122,8 @@ interface State {
   readonly http: HttpServer;
   readonly credentials: { now: FoundCredentials };
   readonly options: RunOptions;
+  /** Authorities whose list says too little. */
+  readonly revoked: { authorities?: Set<string> };
   stopping: boolean;
 }
 
@@ -164,7 +167,7 @@ function jobsOf(state: State) {
   const { service } = state.assembled;
   return [
     { name: 'checkpoint', everyMs: MINUTE, run: () => signCheckpoint(service.realm) },
-    { name: 'crls', everyMs: 5 * SECOND, run: crlJob(state) },
+    { name: 'crls', everyMs: 5 * SECOND, run: () => refreshLists(state) },
     { name: 'refusals', everyMs: 5 * SECOND, run: () => flushRefusals(service) },
     { name: 'certificate', everyMs: MINUTE, run: () => refreshCredentials(state) },
     { name: 'connections', everyMs: MINUTE, run: () => cutSpent(state) },
@@ -176,22 +179,16 @@ function gaugesOf({ assembled: { service, telemetry }, credentials }: State) {
   return { telemetry, realm: () => service.realm, certificate: () => credentials.now };
 }
 
-/** Authorities of which something was revoked since their last list; the first round looks at all of them. */
-function crlJob({ assembled: { service, telemetry } }: State) {
-  let changed: Set<string> | undefined;
-  service.realm.store.watch('revocation/', (keys) => {
-    for (const key of keys) changed?.add(key.split('/')[1] as string);
-  });
-  return async (): Promise<void> => {
-    const due = changed;
-    changed = new Set();
-    const { issued, failed } = await refreshCrls(service.realm, due);
-    for (const { name, number, entries } of issued) telemetry.logger.log('info', 'revocation list issued', { ca: name, number, entries });
-    for (const { name, error } of failed) {
-      changed.add(name);
-      telemetry.logger.log('error', 'revocation list failed', { ca: name, code: error.code, detail: error.message });
-    }
-  };
+/** The first round looks at all authorities, later ones at those of which something was revoked since. */
+async function refreshLists({ assembled: { service, telemetry }, revoked }: State): Promise<void> {
+  const due = revoked.authorities;
+  revoked.authorities = new Set();
+  const { issued, failed } = await refreshCrls(service.realm, due);
+  for (const { name, number, entries } of issued) telemetry.logger.log('info', 'revocation list issued', { ca: name, number, entries });
+  for (const { name, error } of failed) {
+    revoked.authorities.add(name);
+    telemetry.logger.log('error', 'revocation list failed', { ca: name, code: error.code, detail: error.message });
+  }
 }
 
 /** Takes a new certificate, for handshakes to come. */
@@ -226,7 +223,12 @@ function watchAll(state: State, jobs: Jobs): () => void {
     () =>
       names.forEach((name) => jobs.poke(name));
   const stops = [
-    store.watch('revocation/', (keys) => keys.forEach((key) => void cut(key).catch(failed))),
+    store.watch('revocation/', (keys) => {
+      for (const key of keys) {
+        state.revoked.authorities?.add(key.split('/')[1] as string);
+        void cut(key).catch(failed);
+      }
+    }),
     store.watch('ca/', poke('certificate', 'connections')),
     store.watch('trust/', poke('certificate')),
     watchFiles(
@@ -244,7 +246,8 @@ function watchedFiles({ assembled: { service } }: State): readonly string[] {
   const { directory, config } = service.realm;
   const policies = config.clusters.flatMap(({ policy }) => (policy === undefined ? [] : [policy, `${policy}.jws`]));
   const inRealm = (file: string): string => (file.startsWith('/') ? file : join(directory, file));
-  return [...CONFIG_FILES.map(inRealm), ...policies.map(inRealm), ...credentialFiles(service.realm)];
+  const evidence = attestationFiles(config.attestation ?? []);
+  return [...[...CONFIG_FILES, ...policies, ...evidence].map(inRealm), ...credentialFiles(service.realm)];
 }
 
 async function reloadAll(state: State, jobs: Jobs): Promise<void> {
@@ -259,6 +262,7 @@ async function reloadAll(state: State, jobs: Jobs): Promise<void> {
       telemetry.logger.log('info', 'configuration reload ok');
     }
     telemetry.policyReloads(await service.policies.reload(config));
+    await assembled.attestation.reload(config);
   } catch (error) {
     const code = isJoineryError(error) ? error.code : 'ERR_INTERNAL';
     telemetry.logger.log('error', 'configuration reload failed', { code, detail: isJoineryError(error) ? error.message : '' });

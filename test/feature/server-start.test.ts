@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openServerRealm } from '../../src/cli/server-realm.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { clientOf, newNode, startProcess, type TestRealm, testRealm } from './server-world.ts';
 
 const dev = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
@@ -15,7 +17,7 @@ beforeAll(async () => {
   realm = await testRealm(passphrases);
   const directory = join(realm.directory, 'for-server');
   const { status, stdout } = await run(['realm', 'export', '--online', '--out', directory, '--json']);
-  expect(status, stdout).toBe(0);
+  expect([status, stdout]).toEqual([0, expect.any(String)]);
   exported = { ...realm, directory };
 });
 afterAll(() => realm.remove());
@@ -68,4 +70,22 @@ it('says what is wrong with an address', async () => {
   const env = { JOINERY_REALM: exported.directory, JOINERY_ONLINE_PASSPHRASE: passphrases.online };
   const { status, stdout } = await run(['server', 'start', '--listen', 'nowhere', '--json'], env);
   expect([status, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([3, 'ERR_CONFIG_MALFORMED']);
+});
+
+it('opens online keys alone, also in a service', async () => {
+  const open = (directory: string, passphrase?: string) =>
+    openServerRealm({
+      directory,
+      passphrase: () => Promise.resolve(passphrase === undefined ? undefined : new Secret(passphrase)),
+      warn: () => undefined,
+    });
+  await expect(open(realm.directory, passphrases.offline)).rejects.toMatchObject({ code: 'ERR_SERVER_PASSPHRASE' });
+  await expect(open(realm.directory)).rejects.toMatchObject({ code: 'ERR_KEY_PASSPHRASE' });
+  await expect(open(realm.directory, 'a passphrase of somebody else')).rejects.toMatchObject({ code: 'ERR_KEY_PASSPHRASE' });
+  const { vault, store } = await open(realm.directory, passphrases.online);
+  await expect(vault.prove('offline')).rejects.toMatchObject({ code: 'ERR_KEY_NOT_FOUND' });
+  await store.close();
+  const without = await open(exported.directory, passphrases.online);
+  await expect(without.vault.prove('offline')).rejects.toMatchObject({ code: 'ERR_KEY_NOT_FOUND' });
+  await without.store.close();
 });
