@@ -57,6 +57,13 @@ const VIOLATIONS: readonly (readonly [string, string, string, string])[] = [
     'no-restricted-imports',
   ],
   ['policy is below join', 'src/core/policy/f4.ts', `import { x } from '../join/x.ts';\nexport const y = x;\n`, 'no-restricted-imports'],
+  ['attest is below join', 'src/core/attest/f7.ts', `import { x } from '../join/x.ts';\nexport const y = x;\n`, 'no-restricted-imports'],
+  [
+    'attest is above the shared files',
+    'src/core/f8.ts',
+    `import { x } from './attest/x.ts';\nexport const y = x;\n`,
+    'no-restricted-imports',
+  ],
   [
     'client imports no gRPC library',
     'src/client/f5.ts',

@@ -2,7 +2,6 @@
  * The one way in. REST, gRPC, OmniRelay's endpoint and offline enrollment call it: parse, verify the token, find out who the node may
  * be, attestation, policy, certificate, and then one commit of the use of the token, the issuance, the node and the audit records.
  */
-import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { JoinReply, JoinRequest } from '../core/join/messages.ts';
 import { keyThumbprintOf, readCsrPem } from '../core/join/node-key.ts';
@@ -13,7 +12,7 @@ import { assertCsrSignature, type CertificationRequest } from '../core/x509/csr.
 import { attest } from './attest.ts';
 import { findCluster } from './cluster-records.ts';
 import { consumeToken, type Issued } from './consume-token.ts';
-import { issueDetails, issueNode, type NodeIssue } from './issue-node.ts';
+import { issueNode, type NodeIssue, requestDetails } from './issue-node.ts';
 import { assertEntry, nodeIdOf } from './join-identity.ts';
 import type { Peer } from './join-peer.ts';
 import { answerOf, parseAnswered, replyAgain, replyTo } from './join-reply.ts';
@@ -70,7 +69,7 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
       // A realm that cannot answer must not take the token.
       await service.trustChains();
       const entry = await assertEntry(realm.store, { cluster, node, csr, grant }, realm.clock.now());
-      const evidence = await attest(service, request.attestation, { csr, cluster, node });
+      const evidence = await attest(service, run, request.attestation, { csr, cluster, node });
       const order = {
         grant: { cluster, node, role, labels: grant.labels, token: `${grant.format}/${grant.id}`, ...evidence.grant },
         publicKey: csr.publicKey,
@@ -96,9 +95,10 @@ interface Extra {
   readonly writes: readonly StoreWrite[];
 }
 
-function committed(realm: Realm, { peer }: Run, issue: NodeIssue, extra: Extra): Issued {
+function committed(realm: Realm, run: Run, issue: NodeIssue, extra: Extra): Issued {
   const { change } = issue;
-  const details: JsonObject = { ...issueDetails(issue), transport: peer.transport, address: peer.address };
+  const { peer } = run;
+  const details = requestDetails(issue, run);
   return {
     result: asJson(answerOf(issue, peer.correlationId)),
     checks: [...change.checks, ...extra.checks],

@@ -1,9 +1,14 @@
 /** Evidence of a node, verified by the attestor of its provider and bound to the key in the request. */
+import type { EnrolledNode } from '../core/attest/context.ts';
+import { canonicalJson, isJsonObject, type JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { JoinRequest } from '../core/join/messages.ts';
 import { object, parseDocument, string } from '../core/parse.ts';
 import type { StoreCheck, StoreWrite } from '../core/ports.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
 import type { CertificationRequest } from '../core/x509/csr.ts';
+import { authenticateNode } from './authenticate.ts';
+import type { Run } from './join-run.ts';
 import type { JoinService } from './join-service.ts';
 import { attestationRecord, evidenceKey, type NodeGrant } from './node-records.ts';
 
@@ -17,29 +22,37 @@ const NONE: Attested = { grant: {}, checks: [], writes: [] };
 
 const used = object({ spki_pin: string({ maxLength: 71 }), provider: string(), cluster: string(), node: string() });
 
+export interface AttestedRequest {
+  readonly csr: CertificationRequest;
+  readonly cluster: string;
+  readonly node: string;
+}
+
 /**
  * What the attestor proved; nothing where the request brings no evidence: whether it must is the policy's matter. Evidence counts for
  * the key that it came with first, and for no other.
- * @throws ERR_ATTESTATION_UNKNOWN, ERR_ATTESTATION_FAILED, ERR_ATTESTATION_REPLAYED
+ * @throws ERR_ATTESTATION_UNKNOWN, ERR_ATTESTATION_MALFORMED, ERR_ATTESTATION_FAILED, ERR_ATTESTATION_STALE,
+ * ERR_ATTESTATION_UNAVAILABLE, ERR_ATTESTATION_REPLAYED
  */
 export async function attest(
   service: JoinService,
+  run: Run,
   given: JoinRequest['attestation'],
-  { csr, cluster, node }: { readonly csr: CertificationRequest; readonly cluster: string; readonly node: string },
+  { csr, cluster, node }: AttestedRequest,
 ): Promise<Attested> {
   if (given === undefined) return NONE;
-  const { realm, attestors } = service;
-  const { provider, evidence } = given;
-  const attestor = attestors.get(provider);
-  if (attestor === undefined) {
-    throw new JoineryError(
-      'ERR_ATTESTATION_UNKNOWN',
-      `attestation: expected ${[...attestors.keys()].join(' or ') || 'none'}, found ${provider}`,
-    );
-  }
+  const { realm } = service;
+  const { provider } = given;
+  const evidence = withoutClaims(run, given.evidence);
   const now = realm.clock.now();
-  const verifyChallenge = (nonce: string): boolean => service.verifyChallenge(nonce);
-  const verified = await attestor.attest(evidence, { csrSpki: csr.spki, nodeId: node, now, verifyChallenge });
+  const verified = await attestorOf(service, provider).attest(evidence, {
+    csrSpki: csr.spki,
+    cluster,
+    nodeId: node,
+    now,
+    verifyChallenge: (nonce) => service.verifyChallenge(nonce),
+    enrolledNode: (certificate) => enrolledNode(service, run, certificate),
+  });
   const key = evidenceKey(verified.digest);
   const entry = await realm.store.get(key);
   if (entry !== undefined && parseDocument(used, entry.value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED').spki_pin !== csr.pin) {
@@ -52,4 +65,33 @@ export async function attest(
     checks: [{ key, version: entry?.version ?? 'absent' }],
     writes: [{ key, value: { spki_pin: csr.pin, provider, cluster, node } }],
   };
+}
+
+function attestorOf({ attestors }: JoinService, provider: string) {
+  const attestor = attestors.get(provider);
+  if (attestor !== undefined) return attestor;
+  const known = [...attestors.keys()].join(' or ') || 'none';
+  throw new JoineryError('ERR_ATTESTATION_UNKNOWN', `attestation: expected ${known}, found ${provider}`);
+}
+
+/** Characters: a record of the audit log is no place for more. */
+const MAX_CLAIMS = 4096;
+
+/** `claims` in evidence is what the node says of itself: recorded, and kept from everything that decides. */
+function withoutClaims(run: Run, given: JsonObject): JsonObject {
+  const { claims, ...evidence } = given;
+  if (claims === undefined) return given;
+  if (!isJsonObject(claims) || canonicalJson(claims).length > MAX_CLAIMS) {
+    throw new JoineryError(
+      'ERR_ATTESTATION_MALFORMED',
+      `evidence: claims: expected an object of at most ${MAX_CLAIMS} characters, found another value`,
+    );
+  }
+  run.unverifiedClaims = claims;
+  return evidence;
+}
+
+async function enrolledNode(service: JoinService, { peer }: Run, certificate: Certificate): Promise<EnrolledNode> {
+  const { cluster, node, role, identity, serial } = await authenticateNode(service, { ...peer, certificate });
+  return { cluster, node, role, identity, serial };
 }

@@ -1,4 +1,5 @@
 /** The certificate of a node: what the policy of its cluster makes of who it is. Joins, renewals and OmniRelay's endpoint share it. */
+import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import { formatInstant, type Instant, type Seconds } from '../core/time.ts';
 import { evaluatePolicy, type PolicyAllowed, type PolicyRequest } from '../core/policy/evaluate.ts';
@@ -99,8 +100,14 @@ function namesOf({ identity, dnsNames, ipAddresses }: PolicyAllowed): readonly A
   ];
 }
 
+/** What the audit log says of an issue that a request led to. */
+export function requestDetails(issue: NodeIssue, { peer, unverifiedClaims }: Run): JsonObject {
+  const { transport, address } = peer;
+  return { ...issueDetails(issue), transport, address, ...(unverifiedClaims !== undefined && { unverified_claims: unverifiedClaims }) };
+}
+
 /** What the audit log says of an issue. */
-export function issueDetails({ grant, leaf, decision, policy }: NodeIssue) {
+function issueDetails({ grant, leaf, decision, policy }: NodeIssue) {
   const { cluster, node, role, identity, token, attestation } = grant;
   return {
     cluster,

@@ -1,5 +1,5 @@
 /** Who sends a request, and what is told about its outcome: what the transports give to the use cases, and get from them. */
-import type { JsonObject } from '../core/canonical-json.ts';
+import type { AttestationContext, Attestor } from '../core/attest/context.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { VerifiedAttestation } from '../core/policy/attestation.ts';
 import type { Instant } from '../core/time.ts';
@@ -17,22 +17,7 @@ export interface Peer {
   readonly certificate?: Certificate | undefined;
 }
 
-export interface AttestationContext {
-  /** DER of the SubjectPublicKeyInfo in the CSR. */
-  readonly csrSpki: Uint8Array;
-  readonly nodeId: string;
-  readonly now: Instant;
-  /** True for a nonce that this server gave out (`POST /v1/challenge`) and that is not too old. */
-  verifyChallenge(nonce: string): boolean;
-}
-
-/** Verifies the evidence of one provider. */
-export interface Attestor {
-  /** @throws ERR_ATTESTATION_FAILED for evidence that does not hold */
-  attest(evidence: JsonObject, context: AttestationContext): Promise<VerifiedAttestation>;
-}
-
-export type { VerifiedAttestation };
+export type { AttestationContext, Attestor, VerifiedAttestation };
 
 export type JoinOperation = 'join' | 'renew' | 'enroll' | 'revoke' | 'mint' | 'report';
 

@@ -1,4 +1,5 @@
 /** The frame of every request: how long its steps took, how it ended, who is told, and what a caller without proof learns of it. */
+import type { JsonObject } from '../core/canonical-json.ts';
 import { ERRORS, type ErrorCode, isJoineryError } from '../core/errors.ts';
 import { maskError } from '../core/join/problem.ts';
 import type { JoinOperation, Peer, StepSeconds } from './join-peer.ts';
@@ -17,6 +18,8 @@ export interface Run {
   /** SPIFFE ID in an authentic certificate. */
   identity?: string;
   sameRequest: boolean;
+  /** What the node says of itself in its evidence: for the audit log alone. */
+  unverifiedClaims?: JsonObject;
   readonly steps: Record<string, number>;
   /** Ends a step that began with the request, or with the end of the one before. */
   step(name: Exclude<keyof StepSeconds, 'total'>): void;

@@ -16,6 +16,8 @@ export interface RefusedRun {
   readonly node?: string;
   readonly subject?: string;
   readonly identity?: string;
+  /** What the node says of itself. */
+  readonly unverifiedClaims?: JsonObject;
 }
 
 /** Refusals that mean that somebody holds what is not his. */
@@ -67,8 +69,10 @@ function alert({ observe, realm }: JoinService, run: RefusedRun, kind: AlertKind
 
 type Event = ReturnType<typeof auditEvent>;
 
-function refusalEvent(realm: Realm, error: JoineryError, { operation, peer, cluster, node }: RefusedRun, subject: string): Event {
-  const details: JsonObject = { operation, transport: peer.transport, address: peer.address, cluster, node, message: error.message };
+function refusalEvent(realm: Realm, error: JoineryError, run: RefusedRun, subject: string): Event {
+  const { operation, peer, cluster, node, unverifiedClaims } = run;
+  const { transport, address } = peer;
+  const details: JsonObject = { operation, transport, address, cluster, node, message: error.message, unverified_claims: unverifiedClaims };
   return auditEvent(realm, {
     event: operation === 'renew' ? 'renew.refuse' : 'join.refuse',
     subject,

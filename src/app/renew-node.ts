@@ -7,7 +7,7 @@ import { object, type Parsed, parseDocument, string } from '../core/parse.ts';
 import { assertCsrSignature, type CertificationRequest } from '../core/x509/csr.ts';
 import { attest } from './attest.ts';
 import { authenticateNode } from './authenticate.ts';
-import { issueDetails, issueNode } from './issue-node.ts';
+import { issueNode, requestDetails } from './issue-node.ts';
 import { assertKeyNotRevoked } from './join-identity.ts';
 import type { Peer } from './join-peer.ts';
 import { answerOf, parseAnswered, replyAgain, replyTo } from './join-reply.ts';
@@ -79,14 +79,13 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
       `node ${node}: expected its own certificate, found one from before it joined under another key`,
     );
   }
-  const evidence = await attest(service, attestation, { csr, cluster, node });
+  const evidence = await attest(service, run, attestation, { csr, cluster, node });
   const { role, labels, token, attestation: kept } = old;
   const grant = { cluster, node, role, labels, token, ...(kept !== undefined && { attestation: kept }), ...evidence.grant };
   await service.trustChains();
   const issue = await issueNode(service, realm, run, { grant, publicKey: csr.publicKey, renews: serial, before });
   const answer = answerOf(issue, run.peer.correlationId);
-  const { peer } = run;
-  const details: JsonObject = { ...issueDetails(issue), renews: serial, transport: peer.transport, address: peer.address };
+  const details = { ...requestDetails(issue, run), renews: serial };
   await commit(realm.store, {
     checks: [{ key: renewalKey(serial), version: 'absent' }, check, ...issue.change.checks, ...evidence.checks],
     writes: [...issue.change.writes, ...evidence.writes, { key: renewalKey(serial), value: { spki_pin: csr.pin, answer: asJson(answer) } }],

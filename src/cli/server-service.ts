@@ -29,6 +29,7 @@ import { parseHmacKey } from '../core/token/hmac-key.ts';
 import { OMNIRELAY_CLI_ISSUER, OMNIRELAY_ISSUER } from '../core/token/omnirelay.ts';
 import { assertRate, createHandlers } from '../server/handlers.ts';
 import { createTelemetry, type Telemetry } from '../server/telemetry.ts';
+import { type LiveAttestors, liveAttestors } from './attestation.ts';
 
 export interface ServiceOptions {
   readonly logger: Logger;
@@ -44,9 +45,10 @@ export interface AssembledServer {
   readonly telemetry: Telemetry;
   readonly handler: HttpHandler;
   readonly grpc: GrpcHandler;
+  readonly attestation: LiveAttestors;
 }
 
-/** @throws ERR_POLICY_*, ERR_FILE_*, ERR_TOKEN_HMAC_KEY, ERR_CONFIG_MALFORMED */
+/** @throws ERR_POLICY_*, ERR_FILE_*, ERR_TOKEN_HMAC_KEY, ERR_CONFIG_MALFORMED, and as `openAttestors` */
 export async function assembleServer(realm: Realm, options: ServiceOptions): Promise<AssembledServer> {
   const { server } = realm.config;
   const telemetry = createTelemetry({
@@ -57,6 +59,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     alerts: alertSink(server),
   });
   const policies = await openPolicies(realm, parseYaml);
+  const attestation = await liveAttestors(realm, options.attestors);
   const mac = challengeMac();
   const opened: { service?: JoinService } = {};
   const limits = () => limitsOf((opened.service?.realm ?? realm).config.server);
@@ -69,7 +72,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     verifyChallenge: (nonce) => isChallenge(mac, nonce, realm.clock.now()),
     admitToken: (id) => assertTokenRate(perToken, id),
     ticks: () => systemTimer.elapsed() / 1000,
-    ...(options.attestors !== undefined && { attestors: options.attestors }),
+    attestors: attestation.attestors,
   });
   opened.service = service;
   const documents = openPublicDocuments(realm);
@@ -88,7 +91,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     limits,
     newCorrelationId: () => uuidV4(systemRandom),
   });
-  return { service, documents, telemetry, handler, grpc };
+  return { service, documents, telemetry, handler, grpc, attestation };
 }
 
 /** GastroLog's endpoint, which has no REST call beside it: under the same limit of addresses. */

@@ -4,6 +4,7 @@ import { JoineryError } from '../errors.ts';
 import { publicJwkParser } from '../jwk.ts';
 import { dnsName, name, nearest, trustDomain } from '../names.ts';
 import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
+import { attestationConfig } from './attestation-config.ts';
 import { serverConfig } from './server-config.ts';
 
 const url = string({ maxLength: 2048, pattern: /^https:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/[^\s?#]*)?$/, describe: 'an https URL' });
@@ -52,6 +53,8 @@ const config = object({
   admins: optional(refine(array(admin, { maxItems: 1000 }), (admins) => eachOnce('admin', admins))),
   server: optional(serverConfig),
   policy: optional(policySigning),
+  /** Who proves what a node is: attestors by name, as policies and nodes name them. */
+  attestation: optional(attestationConfig),
   token: optional(object({ max_lifetime: optional(integer(1, 31536000)) })),
 });
 
