@@ -1,5 +1,6 @@
 /** The key that a node makes before it asks for a certificate, kept until that is installed: a lost reply is asked for again with it. */
 import { decodeUtf8, toPem, utf8 } from '../core/encoding.ts';
+import { isJoineryError } from '../core/errors.ts';
 import { identityLayout } from '../core/join/node-directory.ts';
 import type { PortableKey, PortableKeys } from '../core/key-ports.ts';
 import type { Files } from '../core/ports.ts';
@@ -29,12 +30,9 @@ const MAX_KEY = 16 * 1024;
  * @throws ERR_FILE_ACCESS, ERR_FILE_DISK_FULL
  */
 export async function pendingKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PendingKey> {
-  const { files, keys } = world;
-  const kept = await keptKey(world, directory, purpose);
-  const key = kept ?? keys.generate('p256');
-  const pem = new Secret(await key.toPem(undefined));
-  if (kept === undefined) await keep(files, directory, purpose, pem);
-  return { key, pem, csr: toPem('CERTIFICATE REQUEST', await writeCsr(key.signing(), { subject: writeName([]), names: [] })) };
+  const key = (await keptKey(world, directory, purpose)) ?? (await makeKey(world, directory, purpose));
+  const csr = await writeCsr(key.signing(), { subject: writeName([]), names: [] });
+  return { key, pem: new Secret(await key.toPem(undefined)), csr: toPem('CERTIFICATE REQUEST', csr) };
 }
 
 async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey | undefined> {
@@ -49,13 +47,26 @@ async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purp
   }
 }
 
-async function keep(files: Files, directory: string, purpose: string, pem: Secret): Promise<void> {
-  const layout = identityLayout(directory);
-  if ((await files.stat(layout.pending)) === undefined) await files.makeDirectory(layout.pending, 0o700);
-  await files.remove(layout.pendingKey);
+async function makeKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey> {
+  const { files, keys } = world;
+  const { pending, pendingKey: path, pendingFor } = identityLayout(directory);
+  if ((await files.stat(pending)) === undefined) await files.makeDirectory(pending, 0o700).catch(ignoreExisting);
+  if ((await files.stat(path)) !== undefined) await files.remove(path);
   // The purpose first: a key without one is thrown away before it was ever sent.
-  await files.replace(layout.pendingFor, utf8(`${purpose}\n`), 0o600);
-  await files.replace(layout.pendingKey, utf8(pem.reveal()), 0o600);
+  await files.replace(pendingFor, utf8(`${purpose}\n`), 0o600);
+  const key = keys.generate('p256');
+  try {
+    await files.create(path, utf8(await key.toPem(undefined)), 0o600);
+    return key;
+  } catch (error) {
+    ignoreExisting(error);
+    // A timer beside a person: both go on with the key of whoever was first, or the server would take one of them for a thief.
+    return (await keptKey(world, directory, purpose)) ?? Promise.reject(error);
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!isJoineryError(error, 'ERR_FILE_EXISTS')) throw error;
 }
 
 /** Once the certificate is installed, or when the key is one that is installed already. */

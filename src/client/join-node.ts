@@ -48,6 +48,9 @@ export async function joinNode(world: NodeClientWorld, input: JoinNodeInput): Pr
   const onboarding = await readOnboarding(world, directory);
   const identity = input.again === true ? undefined : await validIdentity(world, directory);
   if (identity !== undefined) {
+    const { node } = identity.meta;
+    if (input.node !== undefined && node !== undefined && input.node !== node)
+      input.onWarning?.(`this node has joined as ${node}, not as ${input.node}: --again joins anew`);
     // A run that was killed after the switch may have left these.
     await forgetPendingKey(world, directory);
     const leftover = tokenPathOf(onboarding);
@@ -76,7 +79,10 @@ export async function recorded<T>(
     return await work();
   } catch (error) {
     if (isJoineryError(error) && (await world.files.stat(`${directory}/.`)) !== undefined) {
-      await writeNodeStatus(world, directory, { operation, result: 'failed', code: error.code });
+      await writeNodeStatus(world, directory, { operation, result: 'failed', code: error.code }).catch((second: unknown) => {
+        // A disk that takes no status must not hide what went wrong first.
+        if (!isJoineryError(second)) throw second;
+      });
     }
     throw error;
   }

@@ -239,6 +239,26 @@ describe('the pending key', () => {
     writeFileSync(join(directory, 'pending/node.key'), first.pem.reveal());
     expect(Buffer.from((await pendingKey(world(), directory, 'join')).key.spki)).not.toEqual(Buffer.from(first.key.spki));
   });
+
+  test('of two runs at once is one', async () => {
+    for (let round = 0; round < 5; round++) {
+      const directory = place();
+      mkdirSync(directory);
+      const keys = await Promise.all(Array.from({ length: 4 }, () => pendingKey(world(), directory, 'join')));
+      expect(new Set(keys.map(({ pem }) => pem.reveal())).size).toBe(1);
+    }
+  });
+
+  test('that cannot be written is told of', async () => {
+    const directory = place();
+    mkdirSync(directory);
+    const refuse = () => Promise.reject(new JoineryError('ERR_FILE_DISK_FULL', 'no'));
+    expect(await codeOf(pendingKey(worldWith({ files: { ...systemFiles, create: refuse } }), directory, 'join'))).toBe(
+      'ERR_FILE_DISK_FULL',
+    );
+    const exists = () => Promise.reject(new JoineryError('ERR_FILE_EXISTS', 'no'));
+    expect(await codeOf(pendingKey(worldWith({ files: { ...systemFiles, create: exists } }), directory, 'join'))).toBe('ERR_FILE_EXISTS');
+  });
 });
 
 describe('an identity that is damaged', () => {

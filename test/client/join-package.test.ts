@@ -132,7 +132,8 @@ describe('a node that a package has set up', () => {
     expect(await outcome(run(directory))).toBe('ERR_USAGE');
     expect(await outcome(run(directory, { token: () => Promise.resolve(new Secret('x')) }))).toBe('ERR_TOKEN_MALFORMED');
     const unreachable = await packaged({ join_urls: ['https://127.0.0.1:1'] });
-    expect(await outcome(run(unreachable, { timeoutMs: 100 }))).toBe('ERR_SERVER_UNREACHABLE');
+    const hasty = nodeClientWorld({ timer: { elapsed: () => performance.now(), sleep: () => Promise.resolve() } });
+    expect(await outcome(joinNode(hasty, { ...none, directory: unreachable }))).toBe('ERR_SERVER_UNREACHABLE');
     expect(JSON.parse(readFileSync(`${unreachable}/status.json`, 'utf8'))).toMatchObject({ code: 'ERR_SERVER_UNREACHABLE' });
   });
 
@@ -144,6 +145,29 @@ describe('a node that a package has set up', () => {
     } finally {
       await other.close();
     }
+  });
+
+  test('that has joined is told when it is asked to be another', async () => {
+    const directory = await packaged({ node: 'first' }, await server.mint({ node: 'first' }));
+    await run(directory);
+    const warnings: string[] = [];
+    const asked = await run(directory, { node: 'second', onWarning: (message) => warnings.push(message) });
+    expect([asked.state, warnings]).toEqual(['already-joined', ['this node has joined as first, not as second: --again joins anew']]);
+  });
+
+  test('whose disk takes no status still says what went wrong', async () => {
+    const directory = await packaged();
+    const full = (path: string): Promise<void> => Promise.reject(new JoineryError('ERR_FILE_DISK_FULL', `${path}: no`));
+    const refused = { status: 403, headers: {}, body: '' };
+    server.intercept = () => Promise.resolve(refused);
+    const broken = nodeClientWorld({
+      files: {
+        ...world.files,
+        replace: (path, bytes, mode) => (path.endsWith('status.json') ? full(path) : world.files.replace(path, bytes, mode)),
+      },
+    });
+    expect(await outcome(joinNode(broken, { ...none, directory }))).toBe('ERR_REPLY_REFUSED');
+    server.intercept = undefined;
   });
 
   test('a trust report that is not taken undoes nothing', async () => {
