@@ -12,6 +12,7 @@ import type { Secret } from '../core/secret.ts';
 import { type Instant, parseInstant } from '../core/time.ts';
 import { signEnvelope } from '../core/trust/envelope.ts';
 import { mintToken } from './mint-token.ts';
+import { exposureOf } from './package-media.ts';
 import {
   openPackageSigner,
   type PackageRequest,
@@ -92,7 +93,7 @@ async function write(
     await staged.discard();
     throw error;
   }
-  return exposure(realm, out, written);
+  return exposureOf(realm.files, out, written[0] as { readonly path: string; readonly mode: number });
 }
 
 /** The whole package as one archive, for the recipient alone. */
@@ -100,21 +101,6 @@ async function sealed(files: readonly PackageFile[], manifest: PackageManifest, 
   const entries = files.map(({ path, mode, bytes }) => ({ path, mode, owner: 'root:root', bytes }));
   const archive = writeTar(entries, parseInstant(manifest.created_at) as Instant);
   return { path: SEALED_PATHS[recipient.kind], mode: 0o600, bytes: await seal(archive, recipient) };
-}
-
-interface Written {
-  readonly path: string;
-  readonly mode: number;
-}
-
-/** FAT keeps no modes, and says nothing when it is asked for one. */
-async function exposure({ files }: Realm, out: string, written: readonly Written[]): Promise<readonly string[]> {
-  const [first] = written as readonly [Written];
-  const info = await files.stat(`${out}/${first.path}`);
-  if (info === undefined || (info.mode & ~first.mode) === 0) return [];
-  return [
-    `${out}: the medium keeps no file modes (FAT?): everybody who holds it, and every user of a machine that it is mounted on, can read what is in the package`,
-  ];
 }
 
 function auditOf(manifest: PackageManifest, sealTo: Recipient | undefined) {

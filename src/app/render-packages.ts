@@ -10,13 +10,14 @@ import { jsonFile } from '../core/onboarding/files.ts';
 import type { Artifact } from '../core/onboarding/formats/artifact.ts';
 import { FORMAT_TABLE } from '../core/onboarding/formats/table.ts';
 import { describeSize, userDataSize, type UserDataSize } from '../core/onboarding/limits.ts';
-import { GZIP_PATH, TOKEN_PATH, trustFiles } from '../core/onboarding/manifest.ts';
+import { GZIP_PATH, type PackageFile, TOKEN_PATH, trustFiles } from '../core/onboarding/manifest.ts';
 import { checkPackageToken } from '../core/onboarding/token.ts';
 import { tokenCopies } from '../core/onboarding/token-copies.ts';
 import type { StagedTree } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import { signEnvelope } from '../core/trust/envelope.ts';
 import { type BatchToken, mintBatch } from './mint-batch.ts';
+import { exposureOf } from './package-media.ts';
 import {
   openPackageSigner,
   type PackageRequest,
@@ -67,21 +68,29 @@ export async function renderPackages(
     const manifest = await seal(prepared, written, signer, tree);
     await commit(realm.store, { checks: [], writes: [], audit: [auditEvent(realm, auditOf(manifest))] });
     await tree.publish();
-    return resultOf(request.out, prepared, manifest, written.first);
+    const [{ path }] = written.first.files as readonly [PackageFile];
+    const exposed = await exposureOf(realm.files, request.out, { path: batchPath(manifest.format, nodes[0] as string, path), mode: 0o600 });
+    return resultOf(request.out, prepared, manifest, written.first, exposed);
   } catch (error) {
     await tree.discard();
     throw error;
   }
 }
 
-function resultOf(out: string, prepared: PreparedPackage, manifest: BatchManifest, { size }: UnsignedPackage): RenderPackagesResult {
+function resultOf(
+  out: string,
+  prepared: PreparedPackage,
+  manifest: BatchManifest,
+  { size }: UnsignedPackage,
+  exposed: readonly string[],
+): RenderPackagesResult {
   return {
     out,
     manifest,
     trustDigest: prepared.active['control-plane-https'].signed.digest,
     ...(size !== undefined && { size }),
     tokenCopies: manifest.token?.delivery === 'embedded' ? tokenCopies(manifest.format) : [],
-    warnings: prepared.warnings,
+    warnings: [...prepared.warnings, ...exposed],
   };
 }
 
