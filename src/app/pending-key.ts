@@ -37,8 +37,7 @@ export async function pendingKey(world: PendingKeyWorld, directory: string, purp
 
 async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey | undefined> {
   const { pendingKey: path, pendingFor } = identityLayout(directory);
-  for (const file of [path, pendingFor]) if ((await files.stat(file))?.kind !== 'file') return undefined;
-  if (decodeUtf8(await files.read(pendingFor, 256), pendingFor).trim() !== purpose) return undefined;
+  if ((await files.stat(path))?.kind !== 'file' || (await purposeOf(files, pendingFor)) !== purpose) return undefined;
   try {
     return await keys.open(decodeUtf8(await files.read(path, MAX_KEY), path), path, () => Promise.reject(new Error('not encrypted')));
   } catch {
@@ -69,9 +68,17 @@ function ignoreExisting(error: unknown): void {
   if (!isJoineryError(error, 'ERR_FILE_EXISTS')) throw error;
 }
 
-/** Once the certificate is installed, or when the key is one that is installed already. */
-export async function forgetPendingKey({ files }: Pick<PendingKeyWorld, 'files'>, directory: string): Promise<void> {
+/**
+ * Once the certificate is installed, or when the key is one that is installed already.
+ * @param purpose forgets the key for this purpose only: another may be under way.
+ */
+export async function forgetPendingKey({ files }: Pick<PendingKeyWorld, 'files'>, directory: string, purpose?: string): Promise<void> {
   const { pendingKey: path, pendingFor } = identityLayout(directory);
+  if (purpose !== undefined && (await purposeOf(files, pendingFor)) !== purpose) return;
   await files.remove(path);
   await files.remove(pendingFor);
+}
+
+async function purposeOf(files: Files, path: string): Promise<string | undefined> {
+  return (await files.stat(path))?.kind === 'file' ? decodeUtf8(await files.read(path, 256), path).trim() : undefined;
 }

@@ -2,10 +2,10 @@
 import { type InstalledIdentity, installIdentity, writeNodeStatus } from '../app/install-identity.ts';
 import { type NodeIdentity, readNodeIdentity } from '../app/node-identity.ts';
 import { assertWritableSettings, readOnboarding, writeOnboarding } from '../app/node-settings.ts';
-import { forgetPendingKey, pendingKey } from '../app/pending-key.ts';
+import { forgetPendingKey, type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { JoinRequest } from '../core/join/messages.ts';
-import type { NodeStatusDocument } from '../core/join/node-directory.ts';
+import { identityLayout, type NodeStatusDocument } from '../core/join/node-directory.ts';
 import type { Onboarding } from '../core/onboarding/model.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
@@ -46,26 +46,37 @@ const DEFAULT_JOIN_MS = 60_000;
 export async function joinNode(world: NodeClientWorld, input: JoinNodeInput): Promise<JoinedNode> {
   const { directory } = input;
   const onboarding = await readOnboarding(world, directory);
+  const generation = await world.switches.target(identityLayout(directory).current);
   const identity = input.again === true ? undefined : await validIdentity(world, directory);
-  if (identity !== undefined) {
-    const { node } = identity.meta;
-    if (input.node !== undefined && node !== undefined && input.node !== node)
-      input.onWarning?.(`this node has joined as ${node}, not as ${input.node}: --again joins anew`);
-    // A run that was killed after the switch may have left these.
-    await forgetPendingKey(world, directory);
-    const leftover = tokenPathOf(onboarding);
-    if (leftover !== undefined) await world.files.remove(leftover);
-    return { state: 'already-joined', identity };
-  }
+  if (identity !== undefined) return alreadyJoined(world, input, onboarding, identity);
   return recorded(world, directory, 'join', async () => {
     if (onboarding !== undefined) await fetchNamedTrust(world, onboarding);
     const token = await (input.token ?? (() => packageToken(world, onboarding)))();
     const known = (await hasTrust(world, directory)) ? nodeServerTrust(world, directory) : undefined;
-    return {
-      state: 'joined',
-      ...(await askAndInstall(world, input, onboarding, token, planJoin({ wishes: input, onboarding, token, known }))),
-    };
+    const plan = planJoin({ wishes: input, onboarding, token, known });
+    if (onboarding === undefined) assertWritableSettings(world, directory, plan.urls);
+    await makeDirectory(world, directory);
+    const key = await pendingKey(world, directory, 'join');
+    // A run beside this one may have joined and forgotten its key meanwhile: ours would be a second one for the same token.
+    if ((await world.switches.target(identityLayout(directory).current)) !== generation) return joinNode(world, { ...input, again: false });
+    return { state: 'joined', ...(await askAndInstall(world, input, onboarding, { token, plan, key })) };
   });
+}
+
+async function alreadyJoined(
+  world: NodeClientWorld,
+  input: JoinNodeInput,
+  onboarding: Onboarding | undefined,
+  identity: NodeIdentity,
+): Promise<JoinedNode> {
+  const { node } = identity.meta;
+  if (input.node !== undefined && node !== undefined && input.node !== node)
+    input.onWarning?.(`this node has joined as ${node}, not as ${input.node}: --again joins anew`);
+  // A run that was killed after the switch may have left these.
+  await forgetPendingKey(world, input.directory, 'join');
+  const leftover = tokenPathOf(onboarding);
+  if (leftover !== undefined) await world.files.remove(leftover);
+  return { state: 'already-joined', identity };
 }
 
 /** Writes a failure to `status.json`, where there is a node directory to write it to. */
@@ -107,18 +118,20 @@ async function packageToken({ files }: NodeClientWorld, onboarding: Onboarding |
   return new Secret(decodeUtf8(await files.read(path, MAX_TOKEN), path).trim());
 }
 
+interface Asking {
+  readonly token: Secret;
+  readonly plan: JoinPlan;
+  readonly key: PendingKey;
+}
+
 async function askAndInstall(
   world: NodeClientWorld,
   input: JoinNodeInput,
   onboarding: Onboarding | undefined,
-  token: Secret,
-  plan: JoinPlan,
+  { token, plan, key }: Asking,
 ): Promise<InstalledIdentity> {
   const { directory, labels, timeoutMs = DEFAULT_JOIN_MS, correlationId } = input;
   const { urls, trust, cluster, role, node, environment, firstDigests } = plan;
-  if (onboarding === undefined) assertWritableSettings(world, directory, urls);
-  await makeDirectory(world, directory);
-  const key = await pendingKey(world, directory, 'join');
   const client = createClient(world, { urls, trust, timeoutMs, correlationId });
   try {
     const reply = await client.join({

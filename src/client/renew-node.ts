@@ -1,7 +1,7 @@
 /** Renews the certificate of a node over mTLS, with a new key: `node renew`. */
 import { type InstalledIdentity, installIdentity } from '../app/install-identity.ts';
 import { type NodeIdentity, readNodeIdentity, scheduleOf } from '../app/node-identity.ts';
-import { pendingKey } from '../app/pending-key.ts';
+import { type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { JoineryError } from '../core/errors.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import { recorded, report } from './join-node.ts';
@@ -29,7 +29,13 @@ export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): 
   const { state, due } = scheduleOf(identity, world.clock.now());
   if (state === 'expired') throw expired(identity);
   if (input.ifDue === true && state === 'fresh') return { state: 'not-due', identity, renewAfter: due };
-  return recorded(world, directory, 'renew', async () => ({ state: 'renewed', ...(await askAndInstall(world, input, identity)) }));
+  return recorded(world, directory, 'renew', async () => {
+    const key = await pendingKey(world, directory, identity.certificate.serialNumber);
+    // A run beside this one may have renewed and forgotten its key meanwhile: ours would be a second one for the same certificate.
+    const now = await readNodeIdentity(world, directory);
+    if (now !== undefined && now.generation !== identity.generation) return renewNode(world, { ...input, ifDue: true });
+    return { state: 'renewed', ...(await askAndInstall(world, input, identity, key)) };
+  });
 }
 
 function expired({ certificate }: NodeIdentity): JoineryError {
@@ -42,10 +48,13 @@ function expired({ certificate }: NodeIdentity): JoineryError {
   );
 }
 
-async function askAndInstall(world: NodeClientWorld, input: RenewNodeInput, identity: NodeIdentity): Promise<InstalledIdentity> {
+async function askAndInstall(
+  world: NodeClientWorld,
+  input: RenewNodeInput,
+  { meta }: NodeIdentity,
+  { key, pem, csr }: PendingKey,
+): Promise<InstalledIdentity> {
   const { directory } = input;
-  const { meta, certificate } = identity;
-  const { key, pem, csr } = await pendingKey(world, directory, certificate.serialNumber);
   const client = await nodeClient(world, input);
   try {
     const reply = await client.renew({ csr });

@@ -202,3 +202,42 @@ test('a joined node asks for peers, trust and revocations, and reports its trust
   expect(await client.revocations(0)).toMatchObject({ revocations: [] });
   await client.close();
 });
+
+describe('several runs at once on one directory', () => {
+  const TOLD = ['joined', 'already-joined', 'renewed', 'not-due', 'ERR_FILE_EXISTS', 'ERR_FILE_NOT_FOUND', 'ERR_STORE_CONFLICT'];
+  const stateOf = (work: Promise<{ readonly state: string }>): Promise<string> =>
+    work.then(
+      ({ state }) => state,
+      (error: unknown) => (error instanceof JoineryError ? error.code : String(error)),
+    );
+
+  test('go on with one key: no replay, no second key, and an identity that is whole', async () => {
+    const directory = place();
+    const token = await full({ node: 'busy' });
+    const alerts = server.watched.alerts.length;
+    const joins = await Promise.all(Array.from({ length: 4 }, () => stateOf(joinNode(world, input(directory, token)))));
+    expect(joins.filter((state) => !TOLD.includes(state))).toEqual([]);
+    expect(joins).toContain('joined');
+    for (let round = 0; round < 3; round++) {
+      const renewals = await Promise.all(Array.from({ length: 4 }, () => stateOf(renewNode(world, { directory }))));
+      expect(renewals.filter((state) => !TOLD.includes(state))).toEqual([]);
+      expect(renewals).toContain('renewed');
+    }
+    expect((await nodeStatus(world, directory)).ok).toBe(true);
+    expect(server.watched.alerts.slice(alerts)).toEqual([]);
+  });
+
+  test('a join does not forget the key of a renewal', async () => {
+    const directory = place();
+    const token = await full({ node: 'calm' });
+    await joinNode(world, input(directory, token));
+    server.intercept = async (handler, request) => {
+      const response = await handler(request);
+      return request.path === '/v1/renew' ? { status: 403, headers: {}, body: '' } : response;
+    };
+    await outcome(renewNode(world, { directory }));
+    server.intercept = undefined;
+    expect((await joinNode(world, input(directory, token))).state).toBe('already-joined');
+    expect(await renewNode(world, { directory })).toMatchObject({ state: 'renewed', generation: 2 });
+  });
+});
