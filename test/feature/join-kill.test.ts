@@ -82,7 +82,7 @@ describe('a server that dies, or whose disk fails, at any step of a join', () =>
       const name = (which: string): string => `${step}-${fault}-${which}`;
       const first = { token: one, csr: a.csr, node_id: name('a') };
       const second = { token: two, csr: b.csr, node_id: name('b') };
-      const said = [await serveElsewhere(first, step, fault), await serveElsewhere(second, step, fault)];
+      const said = await Promise.all([serveElsewhere(first, step, fault), serveElsewhere(second, step, fault)]);
       expect(said).toEqual(Array.from({ length: 2 }, () => (fault === 'kill' ? 'SIGKILL' : 'ERR_FILE_DISK_FULL')));
       const spent = step === 'reply';
       expect([await usesOf(one), await usesOf(two)]).toEqual(spent ? [1, 1] : [0, 0]);
