@@ -35,6 +35,9 @@ describe('the authority that issues', () => {
   it('is the newest online one under an active anchor', async () => {
     expect((await findIssuer(realm, 'control-plane-https', 'x')).record.name).toBe('web-issuing');
     realm.clock.advance(10);
+    await createCa(realm, { name: 'another', parent: 'web-root' });
+    expect((await findIssuer(realm, 'control-plane-https', 'x')).record.name).toBe('another');
+    realm.clock.advance(10);
     await createCa(realm, { name: 'web-issuing-2', parent: 'web-root' });
     expect((await findIssuer(realm, 'control-plane-https', 'x')).record.name).toBe('web-issuing-2');
     expect((await findIssuer(realm, 'node-cert-lifecycle', 'x')).record.name).toBe('node-issuing');
@@ -51,21 +54,34 @@ describe('the authority that issues', () => {
     await expect(findIssuer(realm, 'control-plane-https', 'x')).rejects.toMatchObject({ code: 'ERR_SERVER_ISSUER' });
   });
 
-  it('follows a rotation of the anchors', async () => {
+  it('follows a rotation of the anchors: in the window what every node knows, then the new one', async () => {
     await createCa(realm, { name: 'web-root-2' });
+    realm.clock.advance(10);
     await createCa(realm, { name: 'web-issuing-2', parent: 'web-root-2' });
-    const none = { grace: undefined, reason: undefined, sharedAnchorReason: undefined, pems: [] };
-    expect((await findIssuer(realm, 'control-plane-https', 'x')).record.name).toBe('web-issuing');
-    realm.clock.advance(1);
-    await publishTrust(realm, {
+    const name = async () => (await findIssuer(realm, 'control-plane-https', 'x')).record.name;
+    const publish = {
       purpose: 'control-plane-https',
-      cas: ['web-root', 'web-root-2'],
-      expires: (365 * DAY) as Seconds,
-      ...none,
-    });
+      cas: ['web-root-2'],
+      pems: [],
+      reason: undefined,
+      sharedAnchorReason: undefined,
+    } as const;
+    expect(await name()).toBe('web-issuing');
+    await publishTrust(realm, { ...publish, expires: (365 * DAY) as Seconds, grace: (30 * DAY) as Seconds });
     await activateTrust(realm, { purpose: 'control-plane-https', version: 2 });
-    const { record } = await findIssuer(realm, 'control-plane-https', 'x');
-    expect(['web-issuing', 'web-issuing-2']).toContain(record.name);
+    expect(await name()).toBe('web-issuing');
+    const { certificate } = await findIssuer(realm, 'control-plane-https', 'x');
+    await revokeCertificate(realm, { serial: certificate.serialNumber });
+    expect(await name()).toBe('web-issuing-2');
+    await publishTrust(realm, { ...publish, expires: (365 * DAY) as Seconds, grace: undefined });
+    await activateTrust(realm, { purpose: 'control-plane-https', version: 3 });
+    expect(await name()).toBe('web-issuing-2');
+  });
+
+  it('is none before any trust is active', async () => {
+    const { store } = realm;
+    const bare = { ...realm, store: { ...store, get: async (key: string) => (key.startsWith('trust/') ? undefined : store.get(key)) } };
+    await expect(findIssuer(bare, 'control-plane-https', 'x')).rejects.toMatchObject({ code: 'ERR_SERVER_ISSUER' });
   });
 });
 

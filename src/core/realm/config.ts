@@ -16,7 +16,7 @@ const cluster = object({
   roles: array(name(), { minItems: 1, maxItems: 100 }),
   join_urls: optional(array(url, { maxItems: 20 })),
   seed_peers: optional(array(object({ address, role: optional(name()) }), { maxItems: 1000 })),
-  /** Authority that issues the certificates of its nodes; default: the one online authority under an anchor of node-cert-lifecycle. */
+  /** Authority that issues the certificates of its nodes; default: the newest online one under an active anchor of node-cert-lifecycle. */
   issuing_ca: optional(name()),
   /** Life of a node's certificate in seconds where the policy names none; default 24 h. */
   node_lifetime: optional(integer(60, 31536000)),

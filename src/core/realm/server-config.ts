@@ -13,7 +13,7 @@ const listen = string({
 const file = string({ minLength: 1, maxLength: 4096 });
 
 const certificate = object({
-  /** Authority of the realm that issues it; default: the one online authority under an active anchor of control-plane-https. */
+  /** Authority of the realm that issues it; default: the newest online one under an active anchor of control-plane-https. */
   ca: optional(name()),
   /** Default: the hosts of the join URLs of every cluster. */
   dns: optional(array(dnsName(), { maxItems: 50 })),
