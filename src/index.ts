@@ -3,6 +3,7 @@
  * Signature checks are handed in as ports; the ones that joinery itself uses are exported beside them. A service hosts bootstrap servers by
  * createBootstrapServer and calls them by createBootstrapClient.
  */
+export { gunzip } from './adapters/gzip.ts';
 export { verifyJws } from './adapters/jose.ts';
 export type { BootstrapServer, BootstrapServerOptions, MountedServer } from './bootstrap-server.ts';
 export { createBootstrapServer } from './lazy-server.ts';
