@@ -492,8 +492,9 @@ public_key() {
 
 # $1 the identity that it must be; empty on a first join.
 check_certificate() {
-  # -CAfile alone is no pin: the system store would be trusted beside it.
-  if ! SSL_CERT_DIR="$tmp/none" SSL_CERT_FILE=/dev/null openssl verify -no-CApath -CAfile "$node_bundle" -untrusted "$tmp/chain.crt" \
+  # -CAfile alone is no pin: the system store would be trusted beside it. -untrusted takes no empty file, which a chain may be: hence all
+  # certificates of the reply, of which the first proves nothing about itself.
+  if ! SSL_CERT_DIR="$tmp/none" SSL_CERT_FILE=/dev/null openssl verify -no-CApath -CAfile "$node_bundle" -untrusted "$tmp/body" \
     -purpose sslclient "$tmp/leaf.crt" >"$tmp/said" 2>&1; then
     if grep -q 'not yet valid' "$tmp/said"; then die 70 "the clock: the certificate begins later than now: $(printable <"$tmp/said")"; fi
     die 80 "the certificate: $(printable <"$tmp/said")"
