@@ -139,8 +139,13 @@ async function stage(files: Files, root: string, { key, certificatePem, chainPem
 async function prune(files: Files, root: string, keep: readonly (string | undefined)[]): Promise<void> {
   for (const entry of await files.list(root)) {
     const old = generationNumber(entry) !== undefined || entry.startsWith('.gen-');
-    if (old && !keep.includes(entry)) await removeTree(files, `${root}/${entry}`);
+    // What another run is at work in, or has removed meanwhile, is left to the next one: the switch is done.
+    if (old && !keep.includes(entry)) await removeTree(files, `${root}/${entry}`).catch(ignoreCoded);
   }
+}
+
+function ignoreCoded(error: unknown): void {
+  if (!isJoineryError(error)) throw error;
 }
 
 async function removeTree(files: Files, directory: string): Promise<void> {

@@ -129,6 +129,15 @@ describe('installing', () => {
     expect(readlinkSync(join(directory, 'identity/current'))).toBe('gen-3');
   });
 
+  test('what cannot be swept is left to the next run', async () => {
+    const directory = place();
+    const { input } = await answered(directory);
+    await installIdentity(world(), input);
+    mkdirSync(join(directory, 'identity/.gen-9.busy/deeper'), { recursive: true });
+    expect((await installIdentity(world(), input)).generation).toBe(2);
+    expect(readdirSync(join(directory, 'identity'))).toContain('.gen-9.busy');
+  });
+
   test('two runs at once install one after the other, or one of them is told', async () => {
     const directory = place();
     const { input } = await answered(directory);
@@ -206,9 +215,11 @@ describe('a kill at any step', () => {
   });
 
   test('of a first join leaves no identity or a whole one', async () => {
+    const { input: first } = await answered(place());
     for (let steps = 0; steps < 40; steps++) {
-      const directory = place();
-      const { input } = await answered(directory);
+      const input = { ...first, directory: place() };
+      const { directory } = input;
+      mkdirSync(directory);
       const killed = killedAfter(steps);
       const done = await codeOf(installIdentity(killed.world, input));
       const identity = await readNodeIdentity(world(), directory);
