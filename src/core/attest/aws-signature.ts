@@ -55,7 +55,7 @@ export interface SignedParts {
 
 /** Lower-case hex: what STS computes too. */
 export function stsSignature(secretAccessKey: string, { headers, names, date, scope }: SignedParts, hmac: Hmac): string {
-  const lines = names.map((name) => `${name}:${(headers[name] ?? '').trim()}\n`).join('');
+  const lines = names.map((name) => `${name}:${(headers[name] as string).trim()}\n`).join('');
   const request = `POST\n/\n\n${lines}\n${names.join(';')}\n${digestOf(utf8(STS_BODY))}`;
   const text = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${digestOf(utf8(request))}`;
   const key = scope.split('/').reduce((secret, part) => hmac(secret, utf8(part)), utf8(`AWS4${secretAccessKey}`));

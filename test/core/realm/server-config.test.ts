@@ -32,6 +32,7 @@ it('reads all of it', () => {
 
 it.each([
   [{ listen: 'nowhere' }, 'server.listen'],
+  [{ admin_listen: '127.0.0.1:65536' }, 'server.admin_listen'],
   [{ limits: { body: 0 } }, 'server.limits.body'],
   [{ alerts: { webhook: 'ftp://x' } }, 'server.alerts.webhook'],
   [{ omnirelay: {} }, 'server.omnirelay.key_file'],
