@@ -84,8 +84,11 @@ export function grpcHandler(options: GrpcOptions): GrpcHandler {
       refuseUnknown(request, response);
       return;
     }
-    const timer = endSlowRequest(request, options.limits().request_timeout * 1000);
-    response.once('close', () => clearTimeout(timer));
+    const timers = endSlow(request, response, {
+      requestMs: options.limits().request_timeout * 1000,
+      unary: handler.method.methodKind === 'unary',
+    });
+    response.once('close', () => timers.forEach(clearTimeout));
     // Within the promise: the authority of a request is the peer's choice and may be no host at all.
     void Promise.resolve()
       .then(() => handler(universalRequestFromNodeRequest(request, response, undefined, contextOf(request, options))))
@@ -116,12 +119,21 @@ function refuseUnknown({ headers, stream }: Partial<Http2ServerRequest>, respons
   response.end();
 }
 
-/** A request that is sent byte by byte holds its place no longer than one of REST. */
-function endSlowRequest(request: Http2ServerRequest, ms: number): NodeJS.Timeout {
-  const timer = setTimeout(() => {
-    if (!request.complete) request.stream?.close(constants.NGHTTP2_CANCEL);
-  }, ms);
-  return timer.unref();
+/** What is sent, or read, byte by byte holds its place no longer than with REST. */
+function endSlow(
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  { requestMs, unary }: { readonly requestMs: number; readonly unary: boolean },
+): readonly NodeJS.Timeout[] {
+  const end = (): void => {
+    if (request.stream === undefined) response.destroy();
+    else request.stream.close(constants.NGHTTP2_CANCEL);
+  };
+  const sent = setTimeout(() => {
+    if (!request.complete) end();
+  }, requestMs);
+  // A stream of revocations is read for as long as its peer likes.
+  return unary ? [sent, setTimeout(end, requestMs + MAX_DEADLINE_MS)] : [sent];
 }
 
 function contextOf(request: Http2ServerRequest, { newCorrelationId }: GrpcOptions) {

@@ -1,6 +1,6 @@
 /** One request of HTTP/1.1 or HTTP/2: read within its limits, answered by the handler, written. */
 import type { IncomingMessage, ServerResponse as Http1Response } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { isCorrelationId } from '../core/names.ts';
 import type { HttpHandler, ServerRequest, ServerResponse } from '../core/join/http.ts';
@@ -13,11 +13,13 @@ export interface ExchangeOptions {
   readonly handler: HttpHandler;
   /** Bytes of a body. */
   readonly maxBody: number;
-  /** For the whole request, from its headers to the last byte of its body. */
+  /** For the whole request, from its headers to the last byte of its body; as long again for the peer to take the answer. */
   readonly requestTimeoutMs: number;
   newCorrelationId(): string;
   /** The listener is stopping: peers are told to close. */
   readonly closing: boolean;
+  /** There are too many requests open: this one is not read. */
+  readonly full: boolean;
   /** An answer of the listener itself, for what never reaches the handler. */
   refuse(
     status: number,
@@ -38,18 +40,25 @@ export async function exchange(request: AnyRequest, response: AnyResponse, optio
   const abort = new AbortController();
   response.once('close', () => abort.abort());
   response.on('error', () => abort.abort());
+  const { requestTimeoutMs: withinMs, closing } = options;
   const body = await readBody(request, options);
   if (body === 'gone') return;
   if (typeof body === 'string') {
-    const status = body === 'too large' ? 413 : 408;
-    const refusal = options.refuse(status, body === 'too large' ? 'ERR_INPUT_TOO_LARGE' : 'ERR_REQUEST_TIMEOUT', correlationId);
+    const [status, code] = UNREAD[body];
     // What the peer still sends is not read any more: the connection (HTTP/2: the stream) ends with the answer.
-    await send(request, response, refusal, { correlationId, close: true });
+    await send(request, response, options.refuse(status, code, correlationId), { correlationId, close: true, withinMs });
     return;
   }
   const result = await answer(request, { body, correlationId, signal: abort.signal }, options);
-  await send(request, response, result, { correlationId, close: options.closing });
+  await send(request, response, result, { correlationId, close: closing, withinMs });
 }
+
+/** Status and code for requests that are not read to their end. */
+const UNREAD = {
+  'too large': [413, 'ERR_INPUT_TOO_LARGE'],
+  'too slow': [408, 'ERR_REQUEST_TIMEOUT'],
+  full: [503, 'ERR_SERVER_BUSY'],
+} as const;
 
 async function answer(
   request: AnyRequest,
@@ -71,7 +80,8 @@ function correlationIdOf({ headers }: AnyRequest, { newCorrelationId }: Exchange
 
 function serverRequest(request: AnyRequest, body: Uint8Array, correlationId: string, signal: AbortSignal): ServerRequest {
   const socket = socketOf(request);
-  const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
+  const path = pathOf(request);
+  const query = request.url?.split('?').slice(1).join('?');
   const headers = new Map<string, string>();
   for (const [name, value] of Object.entries(request.headers)) {
     if (!name.startsWith(':') && value !== undefined) headers.set(name, typeof value === 'string' ? value : value.join(', '));
@@ -80,14 +90,17 @@ function serverRequest(request: AnyRequest, body: Uint8Array, correlationId: str
   return { method: request.method ?? '', path, query: new URLSearchParams(query), headers, body, peer, signal };
 }
 
-function splitOnce(text: string, at: string): readonly string[] {
-  const index = text.indexOf(at);
-  return index === -1 ? [text] : [text.slice(0, index), text.slice(index + 1)];
+/** The path that is asked for, of the absolute form of a target too (RFC 9112 section 3.2.2). */
+export function pathOf({ url = '' }: Pick<AnyRequest, 'url'>): string {
+  return (url.split('?', 1)[0] as string).replace(/^https?:\/\/[^/]*/i, '');
 }
 
-type Body = Uint8Array | 'too large' | 'too slow' | 'gone';
+type Body = Uint8Array | keyof typeof UNREAD | 'gone';
 
-function readBody(request: AnyRequest, { maxBody, requestTimeoutMs }: ExchangeOptions): Promise<Body> {
+function readBody(request: AnyRequest, { maxBody, requestTimeoutMs, full }: ExchangeOptions): Promise<Body> {
+  if (full) return Promise.resolve('full');
+  // What is announced too large need not be waited for.
+  if (Number(request.headers['content-length']) > maxBody) return Promise.resolve('too large');
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -111,12 +124,19 @@ function readBody(request: AnyRequest, { maxBody, requestTimeoutMs }: ExchangeOp
   });
 }
 
+interface Sending {
+  readonly correlationId: string;
+  /** End the connection (HTTP/2: the stream) after the answer. */
+  readonly close: boolean;
+  readonly withinMs: number;
+}
+
 /** Resolves when the response is written, or cannot be. */
 function send(
   request: AnyRequest,
   response: AnyResponse,
   { status, headers, body }: ServerResponse,
-  { correlationId, close }: { readonly correlationId: string; readonly close: boolean },
+  { correlationId, close, withinMs }: Sending,
 ): Promise<void> {
   const http1 = request.httpVersionMajor === 1;
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
@@ -133,8 +153,14 @@ function send(
       resolve();
       return;
     }
-    response.once('close', resolve);
+    // A peer that opens no window, or does not read, would hold its place for ever.
+    const timer = setTimeout(() => endNow(request), withinMs);
+    response.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
     response.once('finish', () => {
+      clearTimeout(timer);
       if (close && !request.complete) finishUnread(request);
       resolve();
     });
@@ -142,6 +168,12 @@ function send(
     if (request.method === 'HEAD' || status === 304) response.end();
     else response.end(bytes);
   });
+}
+
+function endNow(request: AnyRequest): void {
+  const { stream } = request as Partial<Http2ServerRequest>;
+  if (stream === undefined) request.socket.destroy();
+  else stream.close(constants.NGHTTP2_CANCEL);
 }
 
 /** The rest of a body that is not wanted: HTTP/2 ends the stream alone, HTTP/1.1 the connection, after the answer has gone out. */

@@ -15,11 +15,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Fingerprint } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
+import { addressGroup } from '../core/join/address-group.ts';
 import type { HttpHandler } from '../core/join/http.ts';
 import type { ListenAddress, ServerLimits } from '../core/realm/server-config.ts';
 import type { Secret } from '../core/secret.ts';
-import { type ConnectedPeer, Connections, endWhenIdle } from './http-connections.ts';
-import { type AnyRequest, type AnyResponse, exchange, type ExchangeOptions } from './http-exchange.ts';
+import { addressOf, type ConnectedPeer, Connections, endWhenIdle } from './http-connections.ts';
+import { type AnyRequest, type AnyResponse, exchange, type ExchangeOptions, pathOf, socketOf } from './http-exchange.ts';
+import { OpenRequests } from './http-work.ts';
 
 export interface TlsCredentials {
   /** PEM: the server's certificate, those above it, and the root, which clients with a pin look for. */
@@ -82,7 +84,8 @@ export function tlsOptions({ chainPem, keyPem }: TlsCredentials) {
 /** For a listener of node:http2 that speaks HTTP/1.1 too. */
 export function serverOptions(credentials: TlsCredentials, limits: ServerLimits): SecureServerOptions {
   const http1Options = {
-    headersTimeout: limits.header_timeout * 1000,
+    // Headers are part of the request: Node refuses to start with more time for them.
+    headersTimeout: Math.min(limits.header_timeout, limits.request_timeout) * 1000,
     requestTimeout: limits.request_timeout * 1000,
     keepAliveTimeout: limits.idle_timeout * 1000,
     connectionsCheckingInterval: 1000,
@@ -109,7 +112,7 @@ export function serverOptions(credentials: TlsCredentials, limits: ServerLimits)
 /** @throws ERR_SERVER_LISTEN */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const connections = new Connections();
-  const work = new Set<Promise<void>>();
+  const work = new OpenRequests();
   const server = createSecureServer(serverOptions(options.credentials, options.limits()));
   let stopping = false;
   server.on('connection', (socket: Socket) => connections.admit(socket, options.limits()));
@@ -123,9 +126,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   });
   server.on('clientError', refuseUnreadable);
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
-    const done = dispatch(options, { request, response, stopping, busy: work.size });
-    work.add(done);
-    void done.finally(() => work.delete(done));
+    dispatch(options, { request, response, stopping, work });
   });
   const address = await listenOn(server, options.listen);
   return {
@@ -147,28 +148,39 @@ interface Arrival {
   readonly request: AnyRequest;
   readonly response: AnyResponse;
   readonly stopping: boolean;
-  /** Requests that are being answered already. */
-  readonly busy: number;
+  /** Requests that are open already; this one is added. */
+  readonly work: OpenRequests;
 }
 
-/** Answers one request: gRPC by its own half, the rest by the handler. */
-export function dispatch(options: HttpServerOptions, { request, response, stopping, busy }: Arrival): Promise<void> {
+/**
+ * Answers one request: gRPC by its own half, the rest by the handler. How many one address has open is bounded here: a peer that sends or
+ * reads slowly keeps his own requests waiting and nobody else's.
+ */
+export function dispatch(options: HttpServerOptions, { request, response, stopping, work }: Arrival): void {
+  const group = addressGroup(addressOf(socketOf(request)));
+  const { requests } = options.limits();
+  const open = work.of(group);
+  // Whoever goes on although he was refused as often again does not wait for answers.
+  if (open >= 2 * requests) socketOf(request).destroy();
+  else work.add(group, serve(options, { request, response, stopping, full: open >= requests }));
+}
+
+function serve(options: HttpServerOptions, { request, response, stopping, full }: Omit<Arrival, 'work'> & { readonly full: boolean }) {
   const limits = options.limits();
   const { grpc, newCorrelationId, refuse } = options;
-  const path = (request.url ?? '').split('?', 1)[0] as string;
-  if (grpc !== undefined && busy < limits.requests && RPC_PATH.test(path)) {
-    return new Promise((resolve) => {
+  if (grpc !== undefined && !full && RPC_PATH.test(pathOf(request))) {
+    return new Promise<void>((resolve) => {
       response.once('close', resolve);
       grpc(request as Http2ServerRequest, response as Http2ServerResponse);
     });
   }
-  const tooBusy: HttpHandler = ({ peer }) => Promise.resolve(refuse(503, 'ERR_SERVER_BUSY', peer.correlationId));
   return exchange(request, response, {
-    handler: busy < limits.requests ? options.handler : tooBusy,
+    handler: options.handler,
     maxBody: limits.body,
     requestTimeoutMs: limits.request_timeout * 1000,
     newCorrelationId,
     closing: stopping,
+    full,
     refuse,
   });
 }
@@ -205,12 +217,12 @@ async function listenOn(server: Http2SecureServer, { host, port }: ListenAddress
 }
 
 /** Sessions are told to go away; what they have under way is answered until the deadline. */
-async function closeWithin(server: Http2SecureServer, work: ReadonlySet<Promise<void>>, deadlineMs: number): Promise<void> {
+async function closeWithin(server: Http2SecureServer, work: OpenRequests, deadlineMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = async (): Promise<void> => {
-    while (work.size > 0) await Promise.all(work);
+    await work.idle();
     // A connection of HTTP/1.1 that is kept alive has nothing under way now; a session of HTTP/2 closes itself.
     (server as unknown as { closeIdleConnections(): void }).closeIdleConnections();
     await closed;

@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { Connections } from './http-connections.ts';
 import type { AnyRequest, AnyResponse } from './http-exchange.ts';
 import { dispatch, type HttpServer, type HttpServerOptions, tlsOptions } from './http-server.ts';
+import { OpenRequests } from './http-work.ts';
 
 export interface MountedListener extends HttpServer {
   /** Answers the request if it is one of the server's. @returns false for those of the service, and when the server has stopped. */
@@ -21,7 +22,7 @@ const OURS = /^\/(?:v1\/|omnirelay\/bootstrap\/|joinery\.v1\.|gastrolog\.v1\.)/;
 /** What {@link HttpServerOptions} say of listening is the service's affair: `listen` is not used. */
 export function mountOn(listener: Http2SecureServer | HttpsServer, options: HttpServerOptions): MountedListener {
   const connections = new Connections();
-  const work = new Set<Promise<void>>();
+  const work = new OpenRequests();
   let stopping = false;
   const identify = (socket: TLSSocket): void => connections.identify(socket);
   listener.on('secureConnection', identify);
@@ -30,9 +31,7 @@ export function mountOn(listener: Http2SecureServer | HttpsServer, options: Http
     address: addressOf(listener),
     handle(request, response) {
       if (stopping || !OURS.test(request.url ?? '')) return false;
-      const done = dispatch(options, { request, response, stopping, busy: work.size });
-      work.add(done);
-      void done.finally(() => work.delete(done));
+      dispatch(options, { request, response, stopping, work });
       return true;
     },
     setCredentials: (credentials) => listener.setSecureContext(tlsOptions(credentials)),
@@ -42,7 +41,7 @@ export function mountOn(listener: Http2SecureServer | HttpsServer, options: Http
     async stop(deadlineMs) {
       stopping = true;
       listener.off('secureConnection', identify);
-      await within(deadlineMs, Promise.all(work));
+      await within(deadlineMs, work.idle());
     },
     // Connections are the service's to end.
     abort: () => undefined,

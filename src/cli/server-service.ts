@@ -27,6 +27,7 @@ import { limitsOf, type ServerConfig } from '../core/realm/server-config.ts';
 import type { AlertSink, Logger, Metrics } from '../core/telemetry.ts';
 import { parseHmacKey } from '../core/token/hmac-key.ts';
 import { OMNIRELAY_CLI_ISSUER, OMNIRELAY_ISSUER } from '../core/token/omnirelay.ts';
+import { withinCapacity } from '../server/capacity.ts';
 import { assertRate, createHandlers } from '../server/handlers.ts';
 import { createTelemetry, type Telemetry } from '../server/telemetry.ts';
 import { type LiveAttestors, liveAttestors } from './attestation.ts';
@@ -76,7 +77,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
   });
   opened.service = service;
   const documents = openPublicDocuments(realm);
-  const handler = createHandlers(service, {
+  const answering = createHandlers(service, {
     documents,
     perAddress,
     newChallenge: () => mintChallenge({ mac, random: systemRandom }, realm.clock.now()),
@@ -84,6 +85,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     failed: (error, { method, path, peer }) =>
       logBug(options.logger, error, { method, path: path.slice(0, 200), peer: peer.correlationId }),
   });
+  const handler = withinCapacity(answering, () => limits().requests);
   const grpc = grpcHandler({
     handler,
     onRevocation: (changed) => realm.store.watch(REVOCATION_LOG, changed),

@@ -252,6 +252,50 @@ it('takes no more requests at once than it may, and says so', async () => {
   expect((await first).status).toBe(200);
 });
 
+it('lets a peer that never reads its answers hold places of its own address only, and not for ever', async () => {
+  const server = await start(echo, { requests: 2, request_timeout: 1 });
+  const over = await session(server, { settings: { initialWindowSize: 0 } } as object);
+  const stalled = ['/a', '/b'].map((path) => over.request({ ':path': path }));
+  const ends = stalled.map((stream) =>
+    once(
+      stream.on('error', () => undefined),
+      'close',
+    ),
+  );
+  for (const stream of stalled) await once(stream, 'response');
+  expect(server.load().requests).toBe(2);
+  expect(await ask1(server, '/mine')).toMatchObject({ status: 503, text: 'ERR_SERVER_BUSY', headers: { connection: 'close' } });
+  expect((await ask1(server, '/other', { localAddress: '127.0.0.2' })).status).toBe(200);
+  await Promise.all(ends);
+  expect((await ask1(server, '/mine')).status).toBe(200);
+  expect(server.load().requests).toBe(0);
+});
+
+it('ends the connection of who goes on without waiting for answers', async () => {
+  const server = await start(echo, { requests: 2, request_timeout: 30 });
+  const over = await session(server, { settings: { initialWindowSize: 0 } } as object);
+  for (let i = 0; i < 5; i++) over.request({ ':path': '/' }).on('error', () => undefined);
+  await once(over, 'close');
+  await expect.poll(() => server.load().requests).toBe(0);
+});
+
+it('ends a connection of HTTP/1.1 that does not read', async () => {
+  const large = 'x'.repeat(20_000_000);
+  const server = await start(() => Promise.resolve({ status: 200, headers: {}, body: large }), { request_timeout: 1 });
+  const deaf = await socket(server, { ALPNProtocols: ['http/1.1'] });
+  deaf.pause();
+  deaf.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await expect.poll(() => server.load(), { timeout: 5000 }).toEqual({ connections: 0, requests: 0 });
+});
+
+it('refuses a body that is announced too large before it comes, and takes the absolute form of a target', async () => {
+  const server = await start();
+  const large = await socket(server, { ALPNProtocols: ['http/1.1'] });
+  large.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n');
+  expect(await rest(large)).toContain('413 Payload Too Large');
+  expect(JSON.parse((await ask1(server, 'https://localhost:1/v1/ca?since=3?4')).text)).toMatchObject({ path: '/v1/ca', since: '3?4' });
+});
+
 it('answers for a handler that throws, and tells a handler when the peer has gone', async () => {
   let gone = false;
   const server = await start(async (request: ServerRequest) => {

@@ -16,6 +16,7 @@ import { RateLimiter } from '../../src/core/join/rate-limit.ts';
 import type { Pkcs12Contents } from '../../src/core/key-ports.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
 import { createAdminHandler } from '../../src/server/admin-listener.ts';
+import { withinCapacity } from '../../src/server/capacity.ts';
 import { createHandlers } from '../../src/server/handlers.ts';
 import { problemResponse } from '../../src/server/responses.ts';
 import { type JoinWorld, joinWorld, nodeKey } from '../fakes/join-realm.ts';
@@ -241,6 +242,24 @@ it('offers tokens and OmniRelay where they are on', async () => {
   };
   expect((await post('/omnirelay/bootstrap/join', '{}')).status).toBe(500);
   expect((await post('/v1/challenge', '')).status).toBe(200);
+});
+
+it('works on so many requests at once and no more, and makes room when one fails', async () => {
+  const waiting: (() => void)[] = [];
+  const handler = withinCapacity(
+    () => new Promise((_resolve, reject) => waiting.push(() => reject(new Error('over')))),
+    () => 1,
+  );
+  const request = { peer: { correlationId: 'c' } } as ServerRequest;
+  const first = handler(request);
+  const refused = await handler(request);
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  expect(refused.body).toContain('ERR_SERVER_BUSY');
+  waiting[0]?.();
+  await expect(first).rejects.toThrow('over');
+  const next = handler(request);
+  waiting[1]?.();
+  await expect(next).rejects.toThrow('over');
 });
 
 it('says when to come again to who finds the server busy', () => {

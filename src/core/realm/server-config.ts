@@ -1,14 +1,17 @@
 /** The member `server` of `joinery.yaml`: where a server listens, what its certificate is, what it offers and what it bears. */
 import type { JsonObject } from '../canonical-json.ts';
 import { dnsName, name } from '../names.ts';
-import { array, boolean, integer, object, optional, type Parsed, parseDocument, string } from '../parse.ts';
+import { array, boolean, integer, object, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
 
 /** Host or address and port; port 0 takes a free one. */
-const listen = string({
-  maxLength: 300,
-  pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
-  describe: 'host:port, an IPv6 address in brackets',
-});
+const listen = refine(
+  string({
+    maxLength: 300,
+    pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
+    describe: 'host:port, an IPv6 address in brackets',
+  }),
+  (value) => (listenAddress(value).port <= 65535 ? { value } : { issue: 'expected a port of at most 65535, found a larger one' }),
+);
 
 const file = string({ minLength: 1, maxLength: 4096 });
 
