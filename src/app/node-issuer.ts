@@ -13,15 +13,23 @@ export interface NodeIssuers {
 
 export function nodeIssuers(): NodeIssuers {
   const opened = new Map<string, Promise<LeafIssuer>>();
+  const opening = (realm: Realm, cluster: string): Promise<LeafIssuer> => {
+    const known = opened.get(cluster);
+    if (known !== undefined) return known;
+    const fresh = open(realm, cluster);
+    opened.set(cluster, fresh);
+    // What failed is tried again by the next request.
+    fresh.catch(() => opened.delete(cluster));
+    return fresh;
+  };
   return {
     async of(realm, cluster) {
-      const known = opened.get(cluster);
-      if (known !== undefined) return known;
-      const opening = open(realm, cluster);
-      opened.set(cluster, opening);
-      // What failed is tried again by the next request.
-      opening.catch(() => opened.delete(cluster));
-      return opening;
+      const known = opening(realm, cluster);
+      const issuer = await known;
+      if (issuer.ca.certificate.notAfter > realm.clock.now()) return issuer;
+      // It has ended meanwhile, and may have a successor.
+      if (opened.get(cluster) === known) opened.delete(cluster);
+      return opening(realm, cluster);
     },
     forget: () => opened.clear(),
   };

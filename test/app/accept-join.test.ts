@@ -561,6 +561,16 @@ describe('the service', () => {
     service.close();
   });
 
+  test('leaves an authority that has ended', async () => {
+    const { realm } = world;
+    await createCa(realm, { name: 'short', parent: 'node-root', ttl: 3600 as Seconds });
+    expect((await world.service.issuerOf('prod')).ca.record.name).toBe('short');
+    realm.clock.advance(3600);
+    const both = await Promise.all([world.service.issuerOf('prod'), world.service.issuerOf('prod')]);
+    expect(both[0].ca.record.name).toBe('node-issuing');
+    expect(both[1]).toBe(both[0]);
+  });
+
   test('opens a new authority when one is made', async () => {
     const { service, realm } = world;
     await join({ token: await world.mint() });
