@@ -6,7 +6,6 @@ import type { JsonObject, JsonValue } from '../canonical-json.ts';
 import { isCorrelationId, name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
-import { ERRORS, type ErrorCode } from '../errors.ts';
 
 export interface IdentityLayout {
   readonly identity: string;
@@ -95,7 +94,7 @@ const status = object({
   operation: oneOf(OPERATIONS),
   result: oneOf(['ok', 'failed']),
   /** Of a failure. */
-  code: optional(oneOf(Object.keys(ERRORS) as ErrorCode[])),
+  code: optional(string({ maxLength: 64, pattern: /^ERR_[A-Z0-9_]+$/, describe: 'an error code' })),
   identity: optional(string({ maxLength: 2048 })),
   serial: optional(string({ maxLength: 40 })),
   generation: optional(integer(1)),
@@ -115,7 +114,16 @@ export function parseNodeStatus(value: JsonValue, what: string): NodeStatusDocum
   return parseDocument(status, value, what, 'ERR_NODE_DIRECTORY');
 }
 
-/** JSON Schemas of the two documents. */
-export function nodeDocumentSchemas(): Readonly<Record<'node-identity' | 'node-status', JsonObject>> {
-  return { 'node-identity': meta.schema, 'node-status': status.schema };
+/** The published JSON Schemas of the two documents. */
+export function nodeDocumentSchemas(): Readonly<Record<'node-identity-1' | 'node-status-1', JsonObject>> {
+  const published = (file: string, title: string, schema: JsonObject): JsonObject => ({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `https://joinery.dev/schema/${file}.json`,
+    title,
+    ...schema,
+  });
+  return {
+    'node-identity-1': published('node-identity-1', 'joinery identity of a node (meta.json)', meta.schema),
+    'node-status-1': published('node-status-1', 'joinery status of a node (status.json)', status.schema),
+  };
 }
