@@ -44,11 +44,11 @@ it(`${CLIENTS} clients see a certificate, an authority and a root change, and re
       timeoutMs: 30_000,
     }),
   );
-  let going = true;
+  const enough = new AbortController();
   let answered = 0;
   const failures: unknown[] = [];
   const asking = clients.map(async (client) => {
-    while (going) {
+    while (!enough.signal.aborted) {
       await client.peers().then(
         () => (answered += 1),
         (error: unknown) => failures.push(error),
@@ -81,7 +81,7 @@ it(`${CLIENTS} clients see a certificate, an authority and a root change, and re
   await expect.poll(changes, { timeout: 20_000 }).toBe(2);
   const asked = answered;
   await expect.poll(() => answered, { timeout: 20_000 }).toBeGreaterThan(asked + 3 * CLIENTS);
-  going = false;
+  enough.abort();
   await Promise.all(asking);
   await Promise.all(clients.map((client) => client.close()));
   expect(failures).toEqual([]);
