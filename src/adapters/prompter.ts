@@ -1,4 +1,5 @@
 /** Questions at the terminal, by inquirer. Without a terminal every question is an error that names the flags to use instead. */
+import type { Interviewer } from '../core/drill/interviewer.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { Prompter } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
@@ -14,8 +15,10 @@ interface Asking extends Terminal {
   readonly signal: AbortSignal;
 }
 
-export function terminalPrompter(terminal: Terminal): Prompter {
-  const ask = async <T>(question: string, instead: string, work: (io: Asking) => Promise<T>): Promise<T> => {
+type Ask = <T>(question: string, instead: string, work: (io: Asking) => Promise<T>) => Promise<T>;
+
+function askOn(terminal: Terminal): Ask {
+  return async (question, instead, work) => {
     if (!terminal.input.isTTY || !terminal.output.isTTY) {
       throw new JoineryError('ERR_USAGE_NO_TERMINAL', `expected a terminal to ask "${question}", found none`, { hint: instead });
     }
@@ -27,6 +30,26 @@ export function terminalPrompter(terminal: Terminal): Prompter {
       throw error;
     }
   };
+}
+
+/** Takes a person through a drill. @param instead what to use without a terminal. */
+export function terminalInterviewer(terminal: Terminal, instead: string): Interviewer {
+  const ask = askOn(terminal);
+  const answer = async (question: string, type: object): Promise<string> =>
+    ask(question, instead, async (io) => {
+      const { default: inquirer } = await import('inquirer');
+      const answers = await inquirer.createPromptModule(io)([{ name: 'answer', message: question, ...type } as never]);
+      return String((answers as { readonly answer: unknown }).answer);
+    });
+  return {
+    choose: (question, choices) => answer(question, { type: 'select', choices, loop: false }),
+    text: (question) => answer(question, { type: 'input' }),
+    say: (line) => new Promise((resolve, reject) => terminal.output.write(`${line}\n`, (error) => (error ? reject(error) : resolve()))),
+  };
+}
+
+export function terminalPrompter(terminal: Terminal): Prompter {
+  const ask = askOn(terminal);
   return {
     passphrase: (question, { confirm, instead }) =>
       ask(question, instead, async (io) => {

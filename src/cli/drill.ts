@@ -2,6 +2,8 @@
 import type { DrillWorld } from '../app/drill-documents.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { isJsonObject } from '../core/canonical-json.ts';
+import { type DrillAnswers, parseAnswers } from '../core/drill/answers.ts';
+import type { Interviewer } from '../core/drill/interviewer.ts';
 import { type DrillLog, parseLog } from '../core/drill/log.ts';
 import { type DrillReport, drillReport, reportJson } from '../core/drill/report.ts';
 import { reportHtml } from '../core/drill/report-html.ts';
@@ -13,7 +15,8 @@ import { nearest } from '../core/names.ts';
 import type { Files } from '../core/ports.ts';
 import { certificateKeys } from './certificate-world.ts';
 import type { World } from './context.ts';
-import { nameOfInput, readInput } from './input.ts';
+import { nameOfInput, readInput, readJson } from './input.ts';
+import { currentIo } from './io.ts';
 import { jsonText } from './render/text.ts';
 
 const MAX_SCENARIO = 1024 * 1024;
@@ -59,6 +62,22 @@ async function shippedText(name: string): Promise<Uint8Array> {
     hint: near === undefined ? 'joinery drill list shows them' : `did you mean ${near}?`,
     details: { known },
   });
+}
+
+/** @throws ERR_DRILL_ANSWERS, ERR_JSON_MALFORMED, ERR_FILE_* */
+export async function readAnswers(
+  files: Pick<Files, 'read'>,
+  path: string,
+): Promise<{ readonly given: DrillAnswers; readonly what: string }> {
+  const { value, what } = await readJson(files, path);
+  return { given: parseAnswers(value, what), what };
+}
+
+/** The person at this terminal. */
+export async function interviewer(): Promise<Interviewer> {
+  const { terminalInterviewer } = await import('../adapters/prompter.ts');
+  const { stdin, stderr } = currentIo();
+  return terminalInterviewer({ input: stdin, output: stderr }, 'take decisions from a file: --answers FILE');
 }
 
 /** @throws ERR_DRILL_LOG, ERR_FILE_* */

@@ -1,8 +1,12 @@
 import * as Flags from '@oclif/core/flags';
+import { interviewDrill } from '../../app/interview-drill.ts';
 import { runDrill } from '../../app/run-drill.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { drillWorld, formatOf, loadDrill, writeReports } from '../../cli/drill.ts';
+import { drillWorld, formatOf, interviewer, type LoadedDrill, loadDrill, readAnswers, writeReports } from '../../cli/drill.ts';
 import { positional } from '../../cli/flags.ts';
+import { jsonText } from '../../cli/render/text.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
+import { applyAnswers } from '../../core/drill/answers.ts';
 import { formatLog } from '../../core/drill/log.ts';
 import { drillReport, reportJson } from '../../core/drill/report.ts';
 import { reportText } from '../../core/drill/report-text.ts';
@@ -18,7 +22,8 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
   static override examples = [
     '<%= config.bin %> <%= command.id %> compromised-node',
     '<%= config.bin %> <%= command.id %> issuing-ca --nodes 100000 --seed 7 --report report.html --log issuing-ca.jsonl',
-    '<%= config.bin %> <%= command.id %> ours.yaml --json',
+    '<%= config.bin %> <%= command.id %> compromised-node --interactive --answers-out decisions.json',
+    '<%= config.bin %> <%= command.id %> ours.yaml --answers decisions.json --json',
   ];
   static override args = { scenario: positional({ description: 'name of a drill that comes with joinery, or a file', required: true }) };
   static override flags = {
@@ -38,13 +43,22 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
       helpValue: 'FILE',
     }),
     log: Flags.string({ description: 'new file for the log', helpValue: 'FILE' }),
+    interactive: Flags.boolean({ char: 'i', description: 'decide yourself when operators act, step by step', exclusive: ['answers'] }),
+    answers: Flags.string({ description: 'decisions that were taken before', helpValue: 'FILE' }),
+    'answers-out': Flags.string({
+      description: 'new file for the decisions that are taken',
+      dependsOn: ['interactive'],
+      helpValue: 'FILE',
+    }),
   };
 
   protected async execute(): Promise<Outcome> {
     const { seed, nodes, report: paths, log: logFile } = this.flags;
     const { world, progress } = this.context;
     for (const path of paths) formatOf(path);
-    const { document, what, scenario } = await loadDrill(world.files, this.args.scenario);
+    const loaded = await loadDrill(world.files, this.args.scenario);
+    const { what, scenario } = loaded;
+    const document = await this.#decided(loaded);
     const request = { document, what, seed, ...(nodes !== undefined && { nodes }) };
     const log = await progress.step(`running ${scenario.name}`, () => runDrill(drillWorld(world), request));
     if (logFile !== undefined) await world.files.create(logFile, utf8(formatLog(log.events)), 0o644);
@@ -53,5 +67,17 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     const files = [...paths, ...(logFile === undefined ? [] : [logFile])];
     const text = [reportText(report), ...files.map((path) => `wrote ${path}`)].join('\n');
     return { data: { report: reportJson(report), files }, text, exitStatus: report.met ? 0 : EXIT_STATUS.objective };
+  }
+  /** The document with the decisions of people, where there are any. */
+  async #decided({ document, scenario }: LoadedDrill): Promise<JsonObject> {
+    const { interactive, answers, seed } = this.flags;
+    const { files } = this.context.world;
+    if (!interactive && answers === undefined) return document;
+    const { given, what } = interactive
+      ? { given: await interviewDrill(await interviewer(), scenario, seed), what: 'answers' }
+      : await readAnswers(files, answers as string);
+    const out = this.flags['answers-out'];
+    if (out !== undefined) await files.create(out, utf8(`${jsonText(given)}\n`), 0o644);
+    return applyAnswers(document, scenario, given, what);
   }
 }

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { interviewDrill } from '../../src/app/interview-drill.ts';
+import type { JsonObject } from '../../src/core/canonical-json.ts';
+import { applyAnswers, parseAnswers, placedSteps } from '../../src/core/drill/answers.ts';
+import type { Interviewer } from '../../src/core/drill/interviewer.ts';
+import { parseScenario, stepsOf } from '../../src/core/drill/scenario.ts';
+
+const document: JsonObject = {
+  schema: 'joinery/drill/1',
+  name: 'd',
+  title: 'The title',
+  summary: 'The summary',
+  duration: '2d',
+  fleet: { nodes: 10 },
+  phases: [
+    {
+      phase: 'prepare',
+      steps: [
+        { at: '1h', do: 'compromise', nodes: 1, note: 'a stolen backup' },
+        { at: '1h', do: 'mint-token', token: 't', ttl: '1h' },
+      ],
+    },
+    {
+      phase: 'revoke',
+      steps: [
+        { at: '3h', do: 'revoke-token', token: 't' },
+        { at: '2h', do: 'revoke-nodes', note: 'at once' },
+        { at: '4h', do: 'use-copied-key' },
+      ],
+    },
+    {
+      phase: 'recover',
+      steps: [
+        { at: '0', do: 'rejoin', per_hour: 5 },
+        { at: '5h', do: 'note' },
+      ],
+    },
+    { phase: 'report' },
+  ],
+  objectives: [{ metric: 'alerts', at_most: 0 }],
+};
+const scenario = parseScenario(document, 'd');
+
+/** Answers each question by the next entry. */
+function person(answers: readonly string[]): Interviewer & { readonly heard: string[] } {
+  const left = [...answers];
+  const heard: string[] = [];
+  const next = (question: string): Promise<string> => {
+    heard.push(`? ${question}`);
+    return Promise.resolve(left.shift() as string);
+  };
+  return { heard, choose: next, text: next, say: (line) => Promise.resolve(void heard.push(line)) };
+}
+
+const answersOf = (...decisions: JsonObject[]) => parseAnswers({ schema: 'joinery/drill-answers/1', drill: 'd', decisions }, 'answers');
+const after = (...decisions: JsonObject[]) =>
+  stepsOf(parseScenario(applyAnswers(document, scenario, answersOf(...decisions), 'answers'), 'd')).map(({ at, do: kind, note }) => [
+    kind,
+    at,
+    note,
+  ]);
+
+describe('an interview', () => {
+  it('tells what happens, asks where operators act, and takes a name before what cannot be undone', async () => {
+    const names = placedSteps(scenario).filter(({ isDecision }) => isDecision);
+    expect(names.map(({ planned, confirm }) => [planned.do, confirm])).toEqual([
+      ['rejoin', undefined],
+      ['revoke-nodes', 'the-node'],
+      ['revoke-token', 't'],
+    ]);
+    const probe = person(['leave', '0', 'wrong']);
+    await interviewDrill(probe, scenario, 1).catch(() => undefined);
+    const asked = probe.heard.find((line) => line.startsWith('? Type ')) as string;
+    const name = /Type (\S+) to do it/.exec(asked)?.[1] as string;
+    const walked = person(['0', ' ', '600', 'wrong', name, ' because ', 'leave']);
+    expect(await interviewDrill(walked, scenario, 1)).toEqual({
+      schema: 'joinery/drill-answers/1',
+      drill: 'd',
+      decisions: [
+        { phase: 2, step: 0, do: 'act', late: 0 },
+        { phase: 1, step: 1, do: 'act', late: 600, note: 'because' },
+        { phase: 1, step: 0, do: 'leave' },
+      ],
+    });
+    expect(walked.heard.slice(0, 3)).toEqual([
+      'The title',
+      'The summary',
+      expect.stringContaining('0: nodes whose certificates have ended'),
+    ]);
+    expect(walked.heard).toContain(`expected ${name}, found another name: nothing was done`);
+    expect(walked.heard).toContain('2h: what the attacker holds certificates for is revoked, as planned (at once)');
+  });
+
+  it('of a drill without decisions asks nothing', async () => {
+    const short = parseScenario(
+      Object.fromEntries(Object.entries({ ...document, phases: [{ phase: 'revoke' }] }).filter(([name]) => name !== 'summary')),
+      'd',
+    );
+    expect((await interviewDrill(person([]), short, 1)).decisions).toEqual([]);
+  });
+});
+
+describe('answers', () => {
+  it('move steps, leave them out, and note why', () => {
+    const steps = after(
+      { phase: 1, step: 0, do: 'leave' },
+      { phase: 1, step: 1, do: 'act', late: 600, note: 'asleep' },
+      { phase: 2, step: 0, do: 'act' },
+    );
+    expect(steps).toEqual([
+      ['rejoin', 0, undefined],
+      ['compromise', 3600, 'a stolen backup'],
+      ['mint-token', 3600, undefined],
+      ['revoke-nodes', 7800, 'asleep'],
+      ['use-copied-key', 14400, undefined],
+      ['note', 18000, undefined],
+    ]);
+    expect(after({ phase: 1, step: 1, do: 'act', late: 80 * 86400 }).map(([kind]) => kind)).not.toContain('revoke-nodes');
+  });
+
+  it('are refused for another drill, for what nobody decides on, and in another form', () => {
+    const refused = (given: JsonObject) => () =>
+      applyAnswers(document, scenario, parseAnswers({ schema: 'joinery/drill-answers/1', drill: 'd', decisions: [], ...given }, 'a'), 'a');
+    const code = expect.objectContaining({ code: 'ERR_DRILL_ANSWERS' });
+    expect(refused({ drill: 'other' })).toThrow(code);
+    for (const [phase, step] of [
+      [0, 0],
+      [1, 2],
+      [9, 9],
+    ])
+      expect(refused({ decisions: [{ phase, step, do: 'act' }] })).toThrow(code);
+    expect(refused({ decisions: [{ phase: 0, step: 0, do: 'explode' }] })).toThrow(code);
+    expect(applyAnswers({ phases: ['odd'] }, scenario, answersOf(), 'a')).toEqual({ phases: ['odd'] });
+    expect(applyAnswers({}, scenario, answersOf(), 'a')).toEqual({ phases: [] });
+  });
+});
