@@ -1,7 +1,6 @@
 /** Who sends a request, and what is told about its outcome: what the transports give to the use cases, and get from them. */
-import type { AttestationContext, Attestor } from '../core/attest/context.ts';
+import type { Attestor } from '../core/attest/context.ts';
 import type { ErrorCode } from '../core/errors.ts';
-import type { VerifiedAttestation } from '../core/policy/attestation.ts';
 import type { Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 
@@ -17,7 +16,7 @@ export interface Peer {
   readonly certificate?: Certificate | undefined;
 }
 
-export type { AttestationContext, Attestor, VerifiedAttestation };
+export type { Attestor };
 
 export type JoinOperation = 'join' | 'renew' | 'enroll' | 'revoke' | 'mint' | 'report';
 
