@@ -31,7 +31,7 @@ let server: StartedServer;
 
 /** Runs a tool of a Debian package. */
 function run(command: string, args: readonly string[], env: Record<string, string | undefined> = process.env) {
-  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 120_000 });
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 500_000 });
   if (error !== undefined) throw new Error(`${command}: ${error.message} (the packages are listed in .ci/run)`);
   return { status, stdout, stderr };
 }
@@ -122,7 +122,7 @@ beforeAll(async () => {
   const include = 'cloud-init,openssl,curl,ca-certificates';
   const made = run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${include}`, 'bookworm', root]);
   if (made.status !== 0) throw new Error(`mmdebstrap: expected a root, found status ${made.status}: ${made.stderr.slice(-2000)}`);
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all([server.stop(), ...servers.map((each) => each.close())]);
   realm.remove();
