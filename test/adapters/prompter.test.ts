@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { terminalPrompter } from '../../src/adapters/prompter.ts';
+import { terminalInterviewer, terminalPrompter } from '../../src/adapters/prompter.ts';
 
 /** A terminal that types the answers, each when a further question is on the screen, and keeps what was printed. */
 function terminal(answers: readonly string[], isTTY = true) {
@@ -17,7 +17,7 @@ function terminal(answers: readonly string[], isTTY = true) {
     }
   });
   const io = { input: input as unknown as NodeJS.ReadStream, output: output as unknown as NodeJS.WriteStream };
-  return { prompter: terminalPrompter(io), screen: () => screen };
+  return { prompter: terminalPrompter(io), interviewer: terminalInterviewer(io, 'use --answers'), screen: () => screen };
 }
 
 const options = { confirm: false, instead: 'use --passphrase-file' };
@@ -70,4 +70,27 @@ test('a new passphrase is asked for twice, and refused when the two differ', asy
   await expect(other.prompter.passphrase('New', { ...options, confirm: true })).rejects.toThrow(
     expect.objectContaining({ code: 'ERR_USAGE' }),
   );
+});
+
+test('an interview takes choices by the arrow keys and lines of text, and tells what happens', async () => {
+  const choices = [
+    { value: 'a', name: 'the first' },
+    { value: 'b', name: 'the second' },
+  ];
+  expect(await terminal(['\u001b[B\n']).interviewer.choose('Which?', choices)).toBe('b');
+  expect(await terminal(['node-7\n']).interviewer.text('Name?')).toBe('node-7');
+  const told = terminal([]);
+  await told.interviewer.say('that was it');
+  expect(told.screen()).toBe('that was it\n');
+  await expect(terminal([], false).interviewer.text('Name')).rejects.toMatchObject({
+    code: 'ERR_USAGE_NO_TERMINAL',
+    hint: 'use --answers',
+  });
+});
+
+test('an interview on a terminal that is gone says so', async () => {
+  const output = Object.assign(new PassThrough(), { isTTY: true });
+  output.on('error', () => undefined).destroy();
+  const io = { input: process.stdin, output: output as unknown as NodeJS.WriteStream };
+  await expect(terminalInterviewer(io, '').say('x')).rejects.toThrow('destroyed');
 });

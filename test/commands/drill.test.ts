@@ -71,6 +71,22 @@ describe('joinery drill', () => {
     expect((await joinery('show', at('mine.yaml'))).exit).toBe(0);
   });
 
+  it('goes by decisions that were taken before, and asks for some on a terminal only', async () => {
+    const decision = { phase: 1, step: 0, do: 'act', late: 3600, note: 'asleep' };
+    writeFileSync(
+      at('answers.json'),
+      JSON.stringify({ schema: 'joinery/drill-answers/1', drill: 'compromised-node', decisions: [decision] }),
+    );
+    const ran = await joinery('run', 'compromised-node', '--nodes', '50', '--answers', at('answers.json'));
+    expect(ran.stdout).toMatch(/^ +9h +step +what the attacker holds certificates for is revoked: 1 node\(s\) - asleep$/m);
+    const asked = await joinery('run', 'compromised-node', '--interactive', '--json');
+    expect([asked.exit, asked.json().error]).toMatchObject([
+      2,
+      { code: 'ERR_USAGE_NO_TERMINAL', hint: expect.stringContaining('--answers') },
+    ]);
+    expect((await joinery('run', 'faulty-trust', '--answers', at('answers.json'))).exit).toBe(3);
+  });
+
   it('refuses reports without a form, documents that are none, and names that are none', async () => {
     expect((await joinery('run', 'stolen-token', '--report', 'report')).exit).toBe(2);
     writeFileSync(at('bad.yaml'), 'schema: joinery/drill/1\n');
