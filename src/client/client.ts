@@ -7,6 +7,7 @@ import { canonicalBytes, type JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import {
   type CaReply,
+  type Challenge,
   type JoinReply,
   type JoinRequest,
   type MintReply,
@@ -70,6 +71,8 @@ export interface BootstrapClient {
   /** Safe to ask again with the same key: the same certificate, no second use of the token. @throws the server's code, ERR_REPLY_* */
   join(request: JoinRequest, options?: CallOptions): Promise<JoinReply>;
   renew(request: RenewRequest, options?: CallOptions): Promise<JoinReply>;
+  /** A nonce for evidence that answers one: good for a minute, at the server that gave it. */
+  challenge(options?: CallOptions): Promise<Challenge>;
   peers(options?: CallOptions & { readonly etag?: string | undefined }): Promise<Tagged<PeersReply>>;
   /** Versions of a trust bundle as the server has them; nothing about them is verified yet. */
   trust(purpose: Purpose, options?: CallOptions): Promise<readonly Offer[]>;
@@ -136,6 +139,7 @@ export function createClient(world: ClientWorld, options: BootstrapClientOptions
   return {
     join: (request, given) => ask('join', post('/v1/join', asObject(request), true), given),
     renew: (request, given) => ask('join', post('/v1/renew', asObject(request), true), given),
+    challenge: (given) => ask('challenge', post('/v1/challenge', {}, true), given),
     peers: async (given) => {
       const { response, what } = await call({ ...get('/v1/peers'), etag: given?.etag }, given);
       const etag = response.headers.get('etag');

@@ -6,13 +6,20 @@ import { forgetPendingKey, type PendingKey, pendingKey } from '../app/pending-ke
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { JoinRequest } from '../core/join/messages.ts';
 import { identityLayout, type NodeStatusDocument } from '../core/join/node-directory.ts';
+import { keyThumbprintOf } from '../core/join/node-key.ts';
 import type { Onboarding } from '../core/onboarding/model.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
-import { createClient } from './client.ts';
+import { type BootstrapClient, createClient } from './client.ts';
+import type { EvidenceRequest, EvidenceSource } from './evidence.ts';
 import { fetchNamedTrust } from './first-anchors.ts';
 import { type JoinPlan, type JoinWishes, planJoin, tokenPathOf } from './join-plan.ts';
 import { hasTrust, nodeClient, type NodeClientWorld, nodeServerTrust, trustReportOf } from './node-client.ts';
+
+export interface NamedEvidence {
+  readonly provider: string;
+  readonly source: EvidenceSource;
+}
 
 export interface JoinNodeInput extends JoinWishes {
   /** Absolute. */
@@ -26,6 +33,8 @@ export interface JoinNodeInput extends JoinWishes {
   /** Join anew, although there is an identity. */
   readonly again?: boolean | undefined;
   readonly labels?: JoinRequest['labels'];
+  /** What this machine is, for the attestor of that name. */
+  readonly evidence?: NamedEvidence | undefined;
   readonly timeoutMs?: number | undefined;
   readonly correlationId?: string | undefined;
   /** Hears of what went wrong after the join, and does not undo it. */
@@ -134,6 +143,11 @@ async function askAndInstall(
   const { urls, trust, cluster, role, node, environment, firstDigests } = plan;
   const client = createClient(world, { urls, trust, timeoutMs, correlationId });
   try {
+    const attestation = await attestationOf(input.evidence, client, {
+      spki: key.key.spki,
+      node: node ?? keyThumbprintOf({ der: key.key.spki }),
+      now: world.clock.now(),
+    });
     const reply = await client.join({
       token: token.reveal(),
       csr: key.csr,
@@ -142,6 +156,7 @@ async function askAndInstall(
       ...(role !== undefined && { requested_role: role }),
       ...(environment.environment_name !== undefined && { environment: environment.environment_name }),
       ...(labels !== undefined && { labels }),
+      ...(attestation !== undefined && { attestation }),
     });
     const installed = await installIdentity(world, {
       directory,
@@ -159,6 +174,17 @@ async function askAndInstall(
   } finally {
     await client.close();
   }
+}
+
+/** Evidence that is made now, with a nonce of the server where it needs one. */
+export async function attestationOf(
+  named: NamedEvidence | undefined,
+  client: Pick<BootstrapClient, 'challenge'>,
+  request: Omit<EvidenceRequest, 'challenge'>,
+): Promise<JoinRequest['attestation']> {
+  if (named === undefined) return undefined;
+  const challenge = async (): Promise<string> => (await client.challenge()).nonce;
+  return { provider: named.provider, evidence: await named.source({ ...request, challenge }) };
 }
 
 async function makeDirectory({ files }: NodeClientWorld, directory: string): Promise<void> {

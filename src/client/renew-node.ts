@@ -3,13 +3,16 @@ import { type InstalledIdentity, installIdentity } from '../app/install-identity
 import { type NodeIdentity, readNodeIdentity, scheduleOf } from '../app/node-identity.ts';
 import { type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { JoineryError } from '../core/errors.ts';
+import { keyThumbprintOf } from '../core/join/node-key.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import { recorded, report } from './join-node.ts';
+import { attestationOf, type NamedEvidence, recorded, report } from './join-node.ts';
 import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
 
 export interface RenewNodeInput extends NodeClientOptions {
   /** Only when two thirds of the life of the certificate have passed. */
   readonly ifDue?: boolean | undefined;
+  /** Newer evidence than that of the join, where the policy asks for it. */
+  readonly evidence?: NamedEvidence | undefined;
   /** Hears of what went wrong after the renewal, and does not undo it. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -57,7 +60,9 @@ async function askAndInstall(
   const { directory } = input;
   const client = await nodeClient(world, input);
   try {
-    const reply = await client.renew({ csr });
+    const request = { spki: key.spki, node: meta.node ?? keyThumbprintOf({ der: identity.certificate.spki }), now: world.clock.now() };
+    const attestation = await attestationOf(input.evidence, client, request);
+    const reply = await client.renew({ csr, ...(attestation !== undefined && { attestation }) });
     const expected = { cluster: meta.cluster, role: meta.role, node: meta.node, identity: meta.identity };
     const installed = await installIdentity(world, { directory, operation: 'renew', reply, key: { spki: key.spki, pem }, expected });
     await report(world, input);

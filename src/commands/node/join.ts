@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { joinNode } from '../../client/join-node.ts';
+import { attestFlag, namedEvidence } from '../../cli/attest-flag.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { nameOfInput } from '../../cli/input.ts';
 import { currentIo } from '../../cli/io.ts';
@@ -51,6 +52,7 @@ export default class NodeJoin extends BaseCommand<typeof NodeJoin> {
     cluster: Flags.string({ description: 'cluster, for a token of several', helpValue: 'NAME' }),
     role: Flags.string({ description: 'role that must be granted', helpValue: 'NAME' }),
     node: Flags.string({ description: 'name of this node', helpValue: 'NAME' }),
+    ...attestFlag,
     label: Flags.string({ multiple: true, default: [], description: 'label for the join policy (repeatable)', helpValue: 'KEY=VALUE' }),
     'keep-token': Flags.boolean({ description: 'do not remove the token file: it has more uses' }),
     again: Flags.boolean({ description: 'join although there is a valid identity' }),
@@ -61,8 +63,10 @@ export default class NodeJoin extends BaseCommand<typeof NodeJoin> {
     const { flags, context } = this;
     const directory = nodeDirectory(flags);
     const file = flags['token-file'] ?? (await this.#credential());
-    const result = await joinNode(await nodeClientWorld(context.world), {
+    const world = await nodeClientWorld(context.world);
+    const result = await joinNode(world, {
       directory,
+      evidence: namedEvidence({ ...world, env: currentIo().env }, flags.attest),
       urls: flags.url,
       pins: pinFlags(flags.pin),
       trustDigests: trustDigestFlags(flags['trust-digest']),

@@ -1,6 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { renewNode } from '../../client/renew-node.ts';
+import { attestFlag, namedEvidence } from '../../cli/attest-flag.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
+import { currentIo } from '../../cli/io.ts';
 import { callFlags, directoryFlag, nodeClientWorld, nodeDirectory, timeoutMs, urlFlag } from '../../cli/node-flags.ts';
 import { identityData, identityText, shownIdentity } from '../../cli/render/nodes.ts';
 import { formatInstant } from '../../core/time.ts';
@@ -18,6 +20,7 @@ export default class NodeRenew extends BaseCommand<typeof NodeRenew> {
   static override flags = {
     ...directoryFlag,
     'if-due': Flags.boolean({ description: 'only when two thirds of the life of the certificate have passed' }),
+    ...attestFlag,
     ...urlFlag,
     ...callFlags,
   };
@@ -25,8 +28,10 @@ export default class NodeRenew extends BaseCommand<typeof NodeRenew> {
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     const directory = nodeDirectory(flags);
-    const result = await renewNode(await nodeClientWorld(context.world), {
+    const world = await nodeClientWorld(context.world);
+    const result = await renewNode(world, {
       directory,
+      evidence: namedEvidence({ ...world, env: currentIo().env }, flags.attest),
       ifDue: flags['if-due'],
       ...(flags.url.length > 0 && { urls: flags.url }),
       timeoutMs: timeoutMs(flags),

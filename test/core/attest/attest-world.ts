@@ -57,7 +57,7 @@ const b64 = (value: unknown): string => Buffer.from(typeof value === 'string' ? 
 /** A compact JWS by node:crypto: no code of joinery or jose. */
 export function jws(key: KeyObject, header: JsonObject, payload: unknown): string {
   const text = `${b64(header)}.${b64(payload)}`;
-  const alg = String(header['alg']);
+  const alg = header['alg'] as string;
   const signature = sign(alg === 'EdDSA' ? null : `sha${alg.slice(2)}`, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
   return `${text}.${signature.toString('base64url')}`;
 }

@@ -12,7 +12,7 @@ import { integer, octetString, oid, sequence, setOf, tagged } from '../../../src
 import { OID } from '../../../src/core/x509/oids.ts';
 import { readCertificateFile } from '../../../src/core/x509/certificate-files.ts';
 import { derOfLatin } from './ber-samples.ts';
-import { attest, file, NOW, openssl, outcomeOf, pemOf, rsa } from './attest-world.ts';
+import { attest, file, type NOW, openssl, outcomeOf, pemOf, rsa } from './attest-world.ts';
 
 /** As AWS makes them: a self-signed certificate for each region. */
 function region(name: string, days = '3650') {

@@ -79,7 +79,7 @@ describe('x509pop', () => {
     const pss = make('pss', pairs[1] as KeyObject, LEAF, line);
     const signature = sign('sha256', lines(), { key: pairs[1] as KeyObject, padding: constants.RSA_PKCS1_PSS_PADDING }).toString('base64');
     expect(await outcomeOf(attestor, evidence(pss, { signature }), now)).toContain('ERR_ATTESTATION_FAILED evidence: signature');
-    const odd = make('odd', generateKeyPairSync('dsa', { modulusLength: 2048 }).privateKey, LEAF, line);
+    const odd = make('odd', generateKeyPairSync('dsa', { modulusLength: 2048, divisorLength: 256 }).privateKey, LEAF, line);
     expect(await outcomeOf(attestor, evidence(odd, { signature: 'AAAA' }), now)).toContain('ERR_ATTESTATION_FAILED evidence: certificates');
   });
 
