@@ -129,7 +129,11 @@ function authorityOf({ name, port }: ServerAddress): string {
 
 function overHttp2(socket: TLSSocket, server: ServerAddress): Connection {
   const authority = authorityOf(server);
-  const session: ClientHttp2Session = http2Connect(`https://${authority}`, { createConnection: () => socket as Duplex });
+  const session: ClientHttp2Session = http2Connect(`https://${authority}`, {
+    createConnection: () => socket as Duplex,
+    // Nothing is taken that was not asked for.
+    settings: { enablePush: false },
+  });
   // Streams tell what happened to them; a session that broke between two requests is replaced by the next one.
   session.on('error', () => undefined);
   let usable = true;

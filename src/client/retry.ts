@@ -20,14 +20,18 @@ const UNCERTAIN: readonly ErrorCode[] = ['ERR_REPLY_TIMEOUT', 'ERR_REPLY_TRUNCAT
 /** Failures before anything was sent, or after which the server has surely done nothing. */
 const HARMLESS: readonly ErrorCode[] = ['ERR_SERVER_UNREACHABLE', 'ERR_TRUST_DOWNLOAD', 'ERR_RATE_LIMITED'];
 
+/** Failures of this machine. */
+const OWN = /^ERR_(?:NODE|FILE|KEY|INTERRUPTED)/;
+
 type Verdict = 'again' | 'elsewhere' | 'end';
 
 function judge(error: JoineryError, safe: boolean): Verdict {
   if (HARMLESS.includes(error.code)) return 'again';
   const status = error.details['status'];
-  if (UNCERTAIN.includes(error.code) || (typeof status === 'number' && status >= 500)) return safe ? 'again' : 'end';
-  // Not the server that was meant, or one that cannot be proved: another URL may lead to the right one.
-  return error.code.startsWith('ERR_PIN_') ? 'elsewhere' : 'end';
+  const certain = !UNCERTAIN.includes(error.code) && !(typeof status === 'number' && status >= 500);
+  if (!certain) return safe ? 'again' : 'end';
+  // Without a status it is no answer: not the server that was meant, or one that cannot be proved. Another URL may lead to the right one.
+  return status === undefined && !OWN.test(error.code) ? 'elsewhere' : 'end';
 }
 
 interface Round<E> {

@@ -41,7 +41,7 @@ export function endpointTrust(world: ClientWorld, endpoint: Endpoint, trust: Ser
     assertUnderAnchors(present(shown), anchors, server);
   switch (trust.kind) {
     case 'anchors':
-      return { anchors: async () => anchorsOf(world, await trust.pem()), judge: underAnchors };
+      return { anchors: sameAgain(trust.pem, (pem) => anchorsOf(world, pem)), judge: underAnchors };
     case 'manifest':
       return { anchors: once(async () => anchorsOf(world, await firstAnchors(world, endpoint, trust.digest))), judge: underAnchors };
     case 'pin': {
@@ -56,6 +56,16 @@ export function endpointTrust(world: ClientWorld, endpoint: Endpoint, trust: Ser
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let found: T | undefined;
   return async () => (found ??= await work());
+}
+
+/** Reads a text anew only when it is another: it is asked for before every request. */
+function sameAgain<T>(text: () => Promise<string>, read: (text: string) => T): () => Promise<T> {
+  let last: { readonly text: string; readonly value: T } | undefined;
+  return async () => {
+    const now = await text();
+    if (last?.text !== now) last = { text: now, value: read(now) };
+    return last.value;
+  };
 }
 
 function anchorsOf(world: ClientWorld, pem: string): readonly Uint8Array[] {

@@ -245,6 +245,18 @@ describe('attempts', () => {
   test('a refusal of one server says more than the failure of another', async () => {
     const fail = (code: ErrorCode) => Promise.reject(new JoineryError(code, code));
     const attempts = { safe: true, timeoutMs: 1000, rounds: 1 };
+    const asked: ErrorCode[] = [];
+    const noting = (code: ErrorCode) => {
+      asked.push(code);
+      return fail(code);
+    };
+    for (const own of ['ERR_FILE_ACCESS', 'ERR_NODE_NOT_JOINED'] as const) {
+      expect(await codeOf(askInTurn(worldWithoutPauses(), [own, 'ERR_PIN_PATH'], attempts, noting))).toBe(own);
+    }
+    expect(asked).toEqual(['ERR_FILE_ACCESS', 'ERR_NODE_NOT_JOINED']);
+    const trust: ErrorCode[] = ['ERR_TRUST_FIRST_DIGEST', 'ERR_SERVER_UNREACHABLE'];
+    expect(await codeOf(askInTurn(worldWithoutPauses(), trust, attempts, noting))).toBe('ERR_TRUST_FIRST_DIGEST');
+    expect(asked.length).toBe(4);
     const codes: ErrorCode[] = ['ERR_SERVER_UNREACHABLE', 'ERR_PIN_PATH', 'ERR_SERVER_UNREACHABLE'];
     expect(await codeOf(askInTurn(worldWithoutPauses(), codes, attempts, fail))).toBe('ERR_PIN_PATH');
     const bug = askInTurn(worldWithoutPauses(), codes, attempts, () => Promise.reject(new TypeError('a bug')));

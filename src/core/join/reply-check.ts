@@ -8,6 +8,7 @@ import { type ErrorCode, isJoineryError, JoineryError } from '../errors.ts';
 import type { VerifySignature } from '../key-ports.ts';
 import { formatInstant, type Instant, plus } from '../time.ts';
 import { parseChain } from '../trust/chain.ts';
+import { instantOf } from '../trust/manifest.ts';
 import type { Purpose } from '../trust/purpose.ts';
 import type { Offer } from '../trust/walk.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
@@ -16,7 +17,10 @@ import { validatePath } from '../x509/path.ts';
 import type { JoinReply } from './messages.ts';
 
 /** What of a reply this looks at: offline answers and certificate chains of other clients have it too. */
-export type CheckableReply = Pick<JoinReply, 'cluster' | 'role' | 'node_id' | 'identity' | 'certificate_pem' | 'chain_pem' | 'expires_at'>;
+export type CheckableReply = Pick<
+  JoinReply,
+  'cluster' | 'role' | 'node_id' | 'identity' | 'certificate_pem' | 'chain_pem' | 'renew_after' | 'expires_at'
+>;
 
 export interface ReplyExpectation {
   /** DER of SubjectPublicKeyInfo of the key that was sent. */
@@ -107,7 +111,7 @@ function assertIdentity(reply: CheckableReply, { extensions }: Certificate, expe
     throw refused('ERR_REPLY_IDENTITY', `identity: expected the identity of a node, found ${reply.identity}`);
 }
 
-function assertValidity({ expires_at }: CheckableReply, { notBefore, notAfter }: Certificate, now: Instant): void {
+function assertValidity({ renew_after, expires_at }: CheckableReply, { notBefore, notAfter }: Certificate, now: Instant): void {
   const at = formatInstant(now);
   if (notBefore > plus(now, SKEW)) {
     throw refused(
@@ -125,6 +129,9 @@ function assertValidity({ expires_at }: CheckableReply, { notBefore, notAfter }:
   }
   if (formatInstant(notAfter) !== expires_at)
     throw refused('ERR_REPLY_VALIDITY', `expires_at: expected ${formatInstant(notAfter)} as in the certificate, found ${expires_at}`);
+  const due = instantOf(renew_after);
+  if (due < notBefore || due >= notAfter)
+    throw refused('ERR_REPLY_VALIDITY', `renew_after: expected a time within the validity, before ${expires_at}, found ${renew_after}`);
 }
 
 function assertTrusted(leaf: Certificate, intermediates: readonly Certificate[], expected: ReplyExpectation): void {

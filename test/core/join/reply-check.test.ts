@@ -28,6 +28,7 @@ function replyWith(leaf: Authority, changes: Partial<CheckableReply> = {}): Chec
     identity: ID,
     certificate_pem: pem(leaf),
     chain_pem: pem(issuing),
+    renew_after: formatInstant(leaf.certificate.notBefore),
     expires_at: formatInstant(leaf.certificate.notAfter),
     ...changes,
   };
@@ -66,6 +67,8 @@ const REFUSED: readonly (readonly [string, Partial<CheckableReply>, Partial<Repl
   ['another identity than the certificate', { identity: `${ID}0` }, {}, 'ERR_REPLY_IDENTITY'],
   ['another identity than before', {}, { identity: `${ID}0` }, 'ERR_REPLY_IDENTITY'],
   ['another end', { expires_at: '2026-11-24T10:00:00Z' }, {}, 'ERR_REPLY_VALIDITY'],
+  ['a renewal before it begins', { renew_after: '2026-11-22T09:58:59Z' }, {}, 'ERR_REPLY_VALIDITY'],
+  ['a renewal that comes too late', { renew_after: '2026-11-23T10:00:00Z' }, {}, 'ERR_REPLY_VALIDITY'],
   ['an end that has passed', {}, { now: plus(NOW, 86_400) }, 'ERR_REPLY_VALIDITY'],
   ['a beginning after the skew', {}, { now: plus(NOW, -121) }, 'ERR_REPLY_VALIDITY'],
   ['no certificate', { certificate_pem: '' }, {}, 'ERR_REPLY_MALFORMED'],
