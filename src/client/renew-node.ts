@@ -54,13 +54,13 @@ function expired({ certificate }: NodeIdentity): JoineryError {
 async function askAndInstall(
   world: NodeClientWorld,
   input: RenewNodeInput,
-  { meta }: NodeIdentity,
+  { meta, certificate }: NodeIdentity,
   { key, pem, csr }: PendingKey,
 ): Promise<InstalledIdentity> {
   const { directory } = input;
   const client = await nodeClient(world, input);
   try {
-    const request = { spki: key.spki, node: meta.node ?? keyThumbprintOf({ der: identity.certificate.spki }), now: world.clock.now() };
+    const request = { spki: key.spki, node: meta.node ?? keyThumbprintOf({ der: certificate.spki }), now: world.clock.now() };
     const attestation = await attestationOf(input.evidence, client, request);
     const reply = await client.renew({ csr, ...(attestation !== undefined && { attestation }) });
     const expected = { cluster: meta.cluster, role: meta.role, node: meta.node, identity: meta.identity };
