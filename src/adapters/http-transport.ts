@@ -9,47 +9,19 @@ import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { JoineryError } from '../core/errors.ts';
 import type { ServerAddress } from '../core/key-ports.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Transport, TransportOptions, TransportRequest, TransportResponse, TransportTls } from '../core/join/transport.ts';
 import { chainOf, connectPinned } from './pinned-tls.ts';
-
-// The shapes of src/client/transport.ts, which adapters do not import; the compiler holds the two together where they are composed.
-interface Exchange {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | undefined;
-  readonly timeoutMs: number;
-  readonly maxBytes: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-interface Reply {
-  readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: Uint8Array;
-}
-
-interface Tls {
-  readonly anchors: readonly Uint8Array[];
-  readonly identity?: { readonly key: Secret; readonly certificates: string } | undefined;
-}
-
-interface Options {
-  readonly server: ServerAddress;
-  tls(): Promise<Tls>;
-  judge(shown: readonly Uint8Array[], tls: Tls): void;
-}
 
 /** One connection and how requests go over it. */
 interface Connection {
   alive(): boolean;
-  exchange(request: Exchange, signal: AbortSignal): Promise<Reply>;
+  exchange(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /** When the last request is answered. */
   retire(): void;
   destroy(): void;
 }
 
-export function openHttpTransport(options: Options) {
+export function openHttpTransport(options: TransportOptions): Transport {
   let current: { readonly key: string; readonly opened: Promise<Connection> } | undefined;
   const connection = async (timeoutMs: number): Promise<Connection> => {
     const tls = await options.tls();
@@ -66,12 +38,12 @@ export function openHttpTransport(options: Options) {
     }
   };
   return {
-    async request(request: Exchange): Promise<Reply> {
+    async request(request: TransportRequest): Promise<TransportResponse> {
       const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(request.timeoutMs)));
       const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
       const where = `${options.server.host}:${options.server.port}`;
       if (signal.aborted) throw timeLimit(where, deadline);
-      const work = async (): Promise<Reply> => (await connection(request.timeoutMs)).exchange(request, signal);
+      const work = async (): Promise<TransportResponse> => (await connection(request.timeoutMs)).exchange(request, signal);
       try {
         return await untilAborted(work(), signal);
       } catch (cause) {
@@ -87,7 +59,7 @@ export function openHttpTransport(options: Options) {
 }
 
 /** What a connection is made with: other trust or another identity needs another one. */
-function keyOf({ anchors, identity }: Tls): string {
+function keyOf({ anchors, identity }: TransportTls): string {
   return [...anchors.map((der) => Buffer.from(der).toString('base64')), identity?.certificates ?? ''].join('\n');
 }
 
@@ -106,7 +78,7 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-async function open({ server, judge }: Options, tls: Tls, timeoutMs: number): Promise<Connection> {
+async function open({ server, judge }: TransportOptions, tls: TransportTls, timeoutMs: number): Promise<Connection> {
   const { identity } = tls;
   const socket = await connectPinned(server, tls.anchors, {
     timeoutMs: Math.max(1, timeoutMs),
@@ -146,7 +118,12 @@ function overHttp2(socket: TLSSocket, server: ServerAddress): Connection {
   };
 }
 
-async function http2Exchange(session: ClientHttp2Session, authority: string, request: Exchange, signal: AbortSignal): Promise<Reply> {
+async function http2Exchange(
+  session: ClientHttp2Session,
+  authority: string,
+  request: TransportRequest,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
   const { method, path, headers, body } = request;
   const stream: ClientHttp2Stream = session.request(
     {
@@ -192,7 +169,12 @@ function overHttp1(first: TLSSocket, server: ServerAddress): Connection {
   };
 }
 
-async function http1Exchange(agent: Agent, server: ServerAddress, request: Exchange, signal: AbortSignal): Promise<Reply> {
+async function http1Exchange(
+  agent: Agent,
+  server: ServerAddress,
+  request: TransportRequest,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
   const { method, path, headers, body } = request;
   const outgoing = http1Request({
     agent,
@@ -236,7 +218,7 @@ function headerMap(headers: Readonly<Record<string, string | string[] | number |
 }
 
 /** A reply that announced its length has that length. */
-function whole(reply: Reply): Reply {
+function whole(reply: TransportResponse): TransportResponse {
   const length = reply.headers.get('content-length');
   if (length !== undefined && Number(length) !== reply.body.length) throw new Truncated();
   return reply;

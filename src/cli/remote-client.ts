@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { type BootstrapClient, type BootstrapClientOptions, createClient } from '../client/client.ts';
 import { hasTrust, type NodeClientWorld, nodeServerTrust, nodeTransportIdentity } from '../client/node-client.ts';
 import type { ServerTrust } from '../client/server-trust.ts';
-import type { TransportIdentity } from '../client/transport.ts';
+import type { TransportIdentity } from '../core/join/transport.ts';
 import { readOnboarding } from '../app/node-settings.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';

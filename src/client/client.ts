@@ -31,7 +31,7 @@ import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import { assertSuccess, jsonOf, objectOf } from './reply.ts';
 import { askInTurn } from './retry.ts';
 import { endpointTrust, type ServerTrust } from './server-trust.ts';
-import type { Transport, TransportIdentity, TransportResponse } from './transport.ts';
+import type { Transport, TransportIdentity, TransportResponse } from '../core/join/transport.ts';
 import { type WatchOptions, watchRevocations } from './watch-revocations.ts';
 import type { ClientWorld } from './world.ts';
 

@@ -10,7 +10,7 @@ import type { TrustReport } from '../core/join/messages.ts';
 import { PURPOSES } from '../core/trust/purpose.ts';
 import { type BootstrapClient, type BootstrapClientOptions, createClient } from './client.ts';
 import type { ServerTrust } from './server-trust.ts';
-import type { TransportIdentity } from './transport.ts';
+import type { TransportIdentity } from '../core/join/transport.ts';
 import type { ClientWorld } from './world.ts';
 
 /** A node that speaks to servers. */

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '
 import { decodeUtf8 } from '../core/encoding.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { errorOfProblem, parseProblem } from '../core/join/problem.ts';
-import type { TransportResponse } from './transport.ts';
+import type { TransportResponse } from '../core/join/transport.ts';
 
 /** @param what names the reply: `https://host/v1/join`. @throws ERR_REPLY_MALFORMED */
 export function jsonOf({ body, headers }: TransportResponse, what: string): JsonValue {

@@ -1,7 +1,7 @@
 /** What the client needs from outside: ports, which `src/bootstrap-client.ts` serves with the real adapters. */
 import type { PinnedTls, VerifySignature } from '../core/key-ports.ts';
 import type { Clock, Random } from '../core/ports.ts';
-import type { OpenTransport } from './transport.ts';
+import type { OpenTransport } from '../core/join/transport.ts';
 
 export interface Timer {
   /** Milliseconds that only grow, whatever the clock does. */

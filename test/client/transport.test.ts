@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openHttpTransport } from '../../src/adapters/http-transport.ts';
 import { plainPem } from '../../src/adapters/pkcs8.ts';
-import type { TransportIdentity, TransportRequest } from '../../src/client/transport.ts';
+import type { TransportIdentity, TransportRequest } from '../../src/core/join/transport.ts';
 import { toPem } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';

@@ -1,6 +1,6 @@
-/** What carries a request of the client to a server: one endpoint, one session, nothing written before the server is proved. */
-import type { ServerAddress } from '../core/key-ports.ts';
-import type { Secret } from '../core/secret.ts';
+/** The port that carries a request of the client to a server: one endpoint, one session, nothing written before the server is proved. */
+import type { ServerAddress } from '../key-ports.ts';
+import type { Secret } from '../secret.ts';
 
 export interface TransportRequest {
   readonly method: 'GET' | 'POST';
