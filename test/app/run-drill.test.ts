@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseYaml } from '../../src/adapters/config-file.ts';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
@@ -12,7 +13,7 @@ import { type DrillEvent, formatLog, logOf, parseLog } from '../../src/core/dril
 import { drillReport, reportJson } from '../../src/core/drill/report.ts';
 import { reportHtml } from '../../src/core/drill/report-html.ts';
 import { reportMarkdown, reportText } from '../../src/core/drill/report-text.ts';
-import { type Metric, parseScenario } from '../../src/core/drill/scenario.ts';
+import { type Metric, parseScenario, STEP_KINDS, type StepKind } from '../../src/core/drill/scenario.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import type { Instant } from '../../src/core/time.ts';
 
@@ -377,6 +378,54 @@ describe('operators', () => {
       ],
     });
     expect(ended.uninformed).toBe(0);
+  });
+});
+
+describe('any drill', () => {
+  const kinds = Object.keys(STEP_KINDS) as StepKind[];
+  const step = fc.record({
+    at: fc.integer({ min: 0, max: 71 }),
+    kind: fc.constantFrom(...kinds),
+    size: fc.integer({ min: 1, max: 60 }),
+    flag: fc.boolean(),
+  });
+  const asStep = ({ at, kind, size, flag }: { at: number; kind: StepKind; size: number; flag: boolean }): JsonObject => ({
+    at: at === 0 ? '0' : `${at}h`,
+    do: kind,
+    nodes: size,
+    token: 't',
+    ttl: '5h',
+    who: flag ? 'thief' : 'owner',
+    for: `${size}m`,
+    over: `${size}m`,
+    role: flag ? 'worker' : 'other',
+    per_hour: size,
+    faulty: flag,
+    ...(flag && { grace: '1d', overlap: `${size}m` }),
+  });
+
+  it('ends, counts no more nodes than there are, and comes to rest', async () => {
+    const property = fc.asyncProperty(
+      fc.array(step, { maxLength: 12 }),
+      fc.nat(1000),
+      fc.constantFrom(0, 30),
+      async (steps, seed, offline) => {
+        const mint = { at: '0', do: 'mint-token', token: 't', ttl: '1d', max_uses: 3 };
+        const small = {
+          fleet: { nodes: 40, offline_percent: offline, offline_for: '3h' },
+          server: { loss_percent: 10 },
+          steps: [mint, ...steps.map(asStep)],
+        };
+        const report = drillReport(await run(small, { seed }));
+        for (const { online, cut_off, expired, informed } of report.samples)
+          expect([online <= 40, cut_off >= 0 && cut_off <= online, expired <= 40, informed <= 40]).toEqual([true, true, true, true]);
+        const { evict_p50: half = 0, evict_p99: most = 0, evict_max: all = 0 } = report.metrics;
+        expect([half <= most, most <= all, all <= report.duration]).toEqual([true, true, true]);
+        expect(report.samples.at(-1)?.t).toBe(report.duration);
+        for (const value of Object.values(report.metrics)) expect(value).toBeGreaterThanOrEqual(0);
+      },
+    );
+    await fc.assert(property, { numRuns: 30 });
   });
 });
 

@@ -216,15 +216,30 @@ const NEEDS: Readonly<Partial<Record<StepKind, readonly (keyof DrillStep)[]>>> =
   'fix-trust': ['per_hour'],
 };
 
+/** Generations are counted in one byte a node. */
+const MAX_ACTIONS = 200;
+
 const checked: Parser<Scenario> = refine(scenario, (value) => {
+  const steps = stepsOf(value);
+  if (steps.filter(({ do: kind }) => !ATTEMPTS.includes(kind)).length > MAX_ACTIONS)
+    return { issue: `phases: expected at most ${MAX_ACTIONS} steps beside attempts, found more` };
   const tokens = new Set<string | undefined>();
-  for (const each of stepsOf(value)) {
-    const missing = (NEEDS[each.do] ?? []).find((member) => each[member] === undefined);
-    if (missing !== undefined) return { issue: `phases: expected ${missing} in the step ${each.do}, found none` };
-    if (each.at > value.duration) return { issue: `phases: expected steps within ${value.duration} s, found ${each.do} after` };
+  for (const each of steps) {
+    const issue = stepIssue(each, value.duration, tokens);
+    if (issue !== undefined) return { issue: `phases: ${issue}` };
     if (each.do === 'mint-token') tokens.add(each.token);
-    else if (each.token !== undefined && !tokens.has(each.token))
-      return { issue: `phases: expected token ${each.token} to be minted before, found it used first` };
   }
   return { value };
 });
+
+function stepIssue(step: PlannedStep, duration: number, minted: ReadonlySet<string | undefined>): string | undefined {
+  const { do: kind, at, token } = step;
+  const missing = (NEEDS[kind] ?? []).find((member) => step[member] === undefined);
+  if (missing !== undefined) return `expected ${missing} in the step ${kind}, found none`;
+  if (at > duration) return `expected steps within ${duration} s, found ${kind} after`;
+  if (step.count !== undefined && !ATTEMPTS.includes(kind))
+    return `expected count on attempts (${ATTEMPTS.join(', ')}), found it on ${kind}`;
+  if (kind !== 'mint-token' && token !== undefined && !minted.has(token))
+    return `expected token ${token} to be minted before, found it used first`;
+  return undefined;
+}

@@ -137,6 +137,17 @@ describe('scenarios', () => {
     ['a step that lacks what it needs', steps({ at: '1h', do: 'compromise' }), 'expected nodes in the step compromise'],
     ['a step after the end', steps({ at: '2d', do: 'note' }), 'expected steps within 86400 s'],
     ['a token that was never minted', steps({ at: '1h', do: 'revoke-token', token: 't' }), 'expected token t to be minted before'],
+    ['a repeated step that is no attempt', steps({ at: '1h', do: 'publish-trust', count: 2 }), 'expected count on attempts'],
+    [
+      'too many steps',
+      smallest({
+        phases: Array.from({ length: 3 }, () => ({
+          phase: 'prepare',
+          steps: Array.from({ length: 100 }, () => ({ at: '1h', do: 'note' })),
+        })),
+      }),
+      'expected at most 200 steps',
+    ],
     ['a duration that is none', smallest({ duration: 'long' }), 'expected a duration like 90s'],
     ['a duration that is too long', smallest({ duration: '91d' }), 'at most 90d'],
     ['no time at all', smallest({ duration: '10s' }), 'expected at least a minute'],
