@@ -7,6 +7,7 @@ import type { ListenAddress, ServerConfig } from '../core/realm/server-config.ts
 import type { Secret } from '../core/secret.ts';
 import type { LogLevel } from '../core/telemetry.ts';
 import type { Context } from './context.ts';
+import type { RunningServer } from './server-run.ts';
 import { currentIo } from './io.ts';
 import { otherPassphrase } from './passphrases.ts';
 
@@ -34,21 +35,27 @@ const CREDENTIAL = 'joinery-online-passphrase';
 
 /** Serves until SIGTERM or SIGINT, then until what is under way is answered; a second signal ends it at once. SIGHUP reloads. */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const logger = jsonLogger({ stream: currentIo().stderr, level: options.logLevel });
-  const source = await passphraseSource(options);
-  const server = await createBootstrapServer({ realm: options.directory, onlinePassphrase: source, server: options.server, logger });
+  // Before anything else: a reload or a stop that comes while the server begins must not end it half-way.
+  const held: { running?: RunningServer } = {};
+  const signals = signalsOf({
+    reload: () => void held.running?.reload(),
+    abort: () => (held.running === undefined ? process.exit(130) : held.running.abort()),
+  });
   try {
-    const running = await server.listen();
-    const signals = signalsOf({ reload: () => void running.reload(), abort: () => running.abort() });
-    const addresses = { listen: `https://${text(running.address)}`, admin: `http://${text(running.adminAddress)}` };
-    await options.started(addresses);
-    const signal = await signals.first;
-    await server.close();
+    const logger = jsonLogger({ stream: currentIo().stderr, level: options.logLevel });
+    const onlinePassphrase = await passphraseSource(options);
+    const server = await createBootstrapServer({ realm: options.directory, onlinePassphrase, server: options.server, logger });
+    try {
+      held.running = await server.listen();
+      const { address, adminAddress } = held.running;
+      const addresses = { listen: `https://${text(address)}`, admin: `http://${text(adminAddress)}` };
+      await options.started(addresses);
+      return { ...addresses, signal: await signals.first };
+    } finally {
+      await server.close();
+    }
+  } finally {
     signals.off();
-    return { ...addresses, signal };
-  } catch (error) {
-    await server.close();
-    throw error;
   }
 }
 

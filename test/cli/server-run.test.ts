@@ -204,6 +204,13 @@ describe('server start', () => {
     expect(process.listenerCount('SIGHUP')).toBe(0);
   });
 
+  it('ends in order when it is told to while it begins', async () => {
+    const work = withIo(io(), () => serve({ ...options, directory: realm.directory, started: () => Promise.resolve() }));
+    process.emit('SIGHUP', 'SIGHUP');
+    process.emit('SIGINT', 'SIGINT');
+    expect((await work).signal).toBe('SIGINT');
+  });
+
   it('closes what it opened when it cannot go on', async () => {
     const failing = () => Promise.reject(new JoineryError('ERR_FILE_ACCESS', 'the output: expected x, found y'));
     const work = withIo(io(), () => serve({ ...options, directory: realm.directory, started: failing }));
