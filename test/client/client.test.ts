@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { clientWorld } from '../../src/bootstrap-client.ts';
 import { type BootstrapClientOptions, createClient } from '../../src/client/client.ts';
@@ -176,6 +177,47 @@ describe('what a server answers', () => {
     const wrong = await serve((asked) => sendJson(asked, 200, []));
     expect(await codeOf(clientOf([wrong.url]).joinOmnirelay({ token: 't' }))).toBe('ERR_REPLY_MALFORMED');
   });
+});
+
+test('whatever a server answers, the client gives a coded error in time, and says nothing of the token', async () => {
+  let answer = { status: 200, type: 'application/json', body: Buffer.alloc(0), length: true };
+  const server = await serve(({ response }) => {
+    const headers = { 'content-type': answer.type, ...(answer.length && { 'content-length': String(answer.body.length) }) };
+    response.writeHead(answer.status, headers);
+    response.end(answer.body);
+  });
+  const client = clientOf([server.url], { attempts: 1 });
+  const problem = fc.record({
+    code: fc.constantFrom('ERR_TOKEN_EXPIRED', 'ERR_X', 7),
+    detail: fc.string(),
+    status: fc.integer(),
+    correlation_id: fc.string(),
+  });
+  const body = fc.oneof(
+    fc.json(),
+    problem.map((value) => JSON.stringify(value)),
+    fc.string(),
+  );
+  const answers = fc.record({
+    status: fc.constantFrom(200, 201, 204, 301, 304, 400, 401, 403, 410, 418, 429, 500, 503),
+    type: fc.constantFrom('application/json', 'application/problem+json; x=y', 'text/html', ''),
+    body: fc.oneof(
+      body.map((text) => Buffer.from(text)),
+      fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    ),
+    length: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(answers, async (next) => {
+      answer = next;
+      const error: unknown = await client.join(join).catch((cause: unknown) => cause);
+      expect(error).toBeInstanceOf(JoineryError);
+      const { code, message } = error as JoineryError;
+      expect(code).not.toBe('ERR_INTERNAL');
+      expect(message).not.toContain('secret-token');
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe('attempts', () => {
