@@ -1,5 +1,7 @@
 /** Verifies the audit log of a realm against its kept heads and those that the caller kept outside. */
 import { type CheckpointKey, openNote, parseVerifierKey } from '../core/audit/checkpoint.ts';
+import { openCosignature } from '../core/audit/cosignature.ts';
+import { parseNoteKey } from '../core/audit/note-key.ts';
 import { type AuditCoverage, type AuditFinding, AuditVerifier, type KeptCheckpoint } from '../core/audit/verify.ts';
 import { JoineryError } from '../core/errors.ts';
 import { keptNotes } from './audit-heads.ts';
@@ -12,6 +14,8 @@ export interface VerifyAuditInput {
   readonly verifierKey?: string;
   /** Signed notes from outside the realm, with the names of their files. */
   readonly checkpoints?: readonly { readonly note: string; readonly source: string }[];
+  /** C2SP verifier keys of witnesses, each of which must have signed every one of these notes. */
+  readonly witnesses?: readonly string[];
 }
 
 export interface AuditVerification extends AuditCoverage {
@@ -30,7 +34,7 @@ export async function verifyAudit(
   input: VerifyAuditInput = {},
 ): Promise<AuditVerification> {
   const own = await readCheckpointKey(realm.store);
-  const { verifierKey, checkpoints: outside = [] } = input;
+  const { verifierKey, checkpoints: outside = [], witnesses = [] } = input;
   const key = verifierKey === undefined ? own.key : parseVerifierKey(verifierKey, '--key');
   const end = await realm.store.auditSize();
   const kept = await keptHeads(realm, key);
@@ -39,6 +43,8 @@ export async function verifyAudit(
   // more records than there are even now is a cut.
   const heads = kept.filter((head) => head.size <= end || head.size > endAfter);
   const given = outside.map(({ note, source }) => ({ ...openNote(note, key, realm.verifySignature, source), source }));
+  for (const witness of witnesses.map((text) => parseNoteKey('witness', text, '--witness')))
+    for (const { note, source } of outside) openCosignature(note, witness, realm.verifySignature, source);
   const coverage = await verifyRecords(realm, [...heads, ...given], end);
   return {
     ...coverage,

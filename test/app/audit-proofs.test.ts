@@ -12,6 +12,7 @@ import { signCheckpoint } from '../../src/app/checkpoint-audit.ts';
 import { createCheckpointKey, readCheckpointKey } from '../../src/app/checkpoint-key.ts';
 import { exportAudit } from '../../src/app/export-audit.ts';
 import { auditEvent, commit, type Realm } from '../../src/app/realm.ts';
+import { verifyAudit } from '../../src/app/verify-audit.ts';
 import { signNote } from '../../src/core/audit/checkpoint.ts';
 import { leafHash } from '../../src/core/audit/merkle.ts';
 import { parseNoteKey } from '../../src/core/audit/note-key.ts';
@@ -164,6 +165,16 @@ describe('a witness', () => {
     expect(verifyInclusionProof(proof, believed, 'p').cosignatures).toEqual([{ witness: 'w.example', at: second.at }]);
     expect(readdirSync(join(directory, 'heads'))).toEqual(['000000001', '000000002']);
     expect(statSync(join(directory, 'witness.key')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is asked for when the log is verified', async () => {
+    const { note } = await signCheckpoint(realm);
+    const cosigned = (await sign(note)).note;
+    const witnesses = [verifierKey];
+    expect(await verifyAudit(realm, { checkpoints: [{ note: cosigned, source: 'c' }], witnesses })).toMatchObject({ outside: true });
+    await expect(verifyAudit(realm, { checkpoints: [{ note, source: 'c' }], witnesses })).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT_COSIGNATURE',
+    });
   });
 
   it('finds a log with two histories, and a head that is older than the last', async () => {

@@ -99,6 +99,9 @@ describe('joinery audit', () => {
     const verify = ['audit', 'verify-proof', '-', '--key', vkey, '--witness', witnessKey];
     const verified = await runCli([...verify, '--json'], { stdin: proof.stdout });
     expect(verified.json().data).toMatchObject({ kind: 'inclusion', record: { seq: 1 }, cosignatures: [{ witness: 'w.example' }] });
+    const whole = await joinery('audit', 'verify', '--key', vkey, '--checkpoint', cosigned, '--witness', witnessKey);
+    expect([whole.exit, whole.stdout]).toEqual([0, expect.stringContaining('the audit log is whole')]);
+    expect((await joinery('audit', 'verify', '--checkpoint', head, '--witness', witnessKey)).exit).toBe(4);
     const unwitnessed = await joinery('audit', 'prove', '--record', '1', '--json');
     const refused = await runCli([...verify, '--json'], { stdin: unwitnessed.json().data['proof'] as string });
     expect([refused.exit, refused.json().error.code]).toEqual([4, 'ERR_CHECKPOINT_COSIGNATURE']);

@@ -1,13 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { verifyAudit } from '../../app/verify-audit.ts';
+import { auditFile, verifierKeyText } from '../../cli/audit-files.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { realmFlags } from '../../cli/flags.ts';
-import { nameOfInput, readInput } from '../../cli/input.ts';
 import { fields } from '../../cli/render/text.ts';
-import { decodeUtf8 } from '../../core/encoding.ts';
-import type { Files } from '../../core/ports.ts';
-
-const MAX_FILE = 16_384;
 
 export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
   static override summary = 'Verify the audit log against its signed checkpoints';
@@ -18,6 +14,7 @@ export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --key audit.vkey --checkpoint stick/checkpoint-2026-11-22.txt',
+    '<%= config.bin %> <%= command.id %> --key audit.vkey --checkpoint cosigned.txt --witness witness.vkey',
   ];
   static override flags = {
     key: Flags.string({ description: 'verifier key from outside the realm: its text, or a file with it', helpValue: 'KEY|FILE' }),
@@ -27,16 +24,25 @@ export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
       multipleNonGreedy: true,
       helpValue: 'FILE',
     }),
+    witness: Flags.string({
+      description: 'verifier key of a witness that must have signed every checkpoint that is given',
+      multiple: true,
+      multipleNonGreedy: true,
+      dependsOn: ['checkpoint'],
+      helpValue: 'KEY|FILE',
+    }),
     ...realmFlags,
   };
 
   protected async execute(): Promise<Outcome> {
-    const { key, checkpoint: files = [] } = this.flags;
+    const { key, checkpoint: files = [], witness = [] } = this.flags;
     const realm = await this.context.realm();
     const checkpoints = [];
-    for (const source of files) checkpoints.push({ source, note: await readText(realm.files, source) });
-    const verifierKey = key === undefined || key.includes('+') ? key : await readText(realm.files, key);
-    const found = await verifyAudit(realm, { checkpoints, ...(verifierKey !== undefined && { verifierKey }) });
+    for (const source of files) checkpoints.push(await auditFile(realm.files, source));
+    const witnesses = [];
+    for (const value of witness) witnesses.push(await verifierKeyText(realm.files, value));
+    const verifierKey = key === undefined ? undefined : await verifierKeyText(realm.files, key);
+    const found = await verifyAudit(realm, { checkpoints, witnesses, ...(verifierKey !== undefined && { verifierKey }) });
     if (found.checkpoints === 0) this.warning('no checkpoint covers the log: sign one with joinery audit checkpoint');
     const text = fields({
       records: found.size,
@@ -48,8 +54,4 @@ export default class AuditVerify extends BaseCommand<typeof AuditVerify> {
     const { keySource: key_source, verifierKey: verifier_key, ...counts } = found;
     return { data: { ...counts, key_source, verifier_key }, text: `${this.paint('green', 'the audit log is whole')}\n${text}` };
   }
-}
-
-async function readText(files: Files, path: string): Promise<string> {
-  return decodeUtf8(await readInput(files, path, MAX_FILE), nameOfInput(path));
 }
