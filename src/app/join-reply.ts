@@ -52,12 +52,19 @@ export async function replyTo(service: JoinService, answer: Answered, { leaf, in
 
 /**
  * The reply to a request that was answered before.
- * @throws ERR_NODE_REVOKED, ERR_CERTIFICATE_REVOKED, ERR_REALM_MALFORMED
+ * @throws ERR_NODE_REVOKED, ERR_CERTIFICATE_REVOKED, ERR_CA_REVOKED, ERR_REALM_MALFORMED
  */
 export async function replyAgain(service: JoinService, answer: Answered): Promise<JoinReply> {
   const { realm } = service;
   const issued = await unrevoked(realm, answer);
   const chain = await caChain(realm, issued.ca);
+  const revoked = chain.find(({ record }) => record.revoked !== undefined);
+  if (revoked !== undefined) {
+    const { name } = revoked.record;
+    throw new JoineryError('ERR_CA_REVOKED', `certificate: expected one of authorities that are not revoked, found ${name} revoked`, {
+      hint: 'make a new key on the node and mint a new token',
+    });
+  }
   const intermediates = chain.filter(({ certificate }) => !certificate.selfIssued).map(({ certificate }) => certificate.der);
   return reply(service, answer, {
     certificate: toPem('CERTIFICATE', fromBase64(issued.certificate)),

@@ -4,6 +4,7 @@ import type { RevokeReply, RevokeRequest } from '../core/join/messages.ts';
 import { object, parseDocument, string } from '../core/parse.ts';
 import type { StoreEntry } from '../core/ports.ts';
 import { authenticateAdmin } from './authenticate.ts';
+import { certificateKey } from './certificate-records.ts';
 import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
 import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
@@ -37,14 +38,13 @@ async function revoke(realm: Realm, request: RevokeRequest): Promise<RevokeReply
   }
   if (node !== undefined) return revokeNodes(realm, [{ cluster: cluster as string, node }], request);
   if (identity !== undefined) return revokeNodes(realm, await nodesOf(realm, identity), request);
-  const { serial, already } = await revokeCertificate(realm, {
-    serial: request.serial ?? (await serialOf(realm, request.fingerprint as string)),
-    reason,
-  });
+  const named = request.serial ?? (await serialOf(realm, request.fingerprint as string));
+  await assertNoAuthority(realm, named);
+  const { serial, already } = await revokeCertificate(realm, { serial: named, reason });
   return { serials: already ? [] : [serial], already };
 }
 
-const named = object({ cluster: string({ maxLength: 63 }), node: string({ maxLength: 63 }) });
+const namedNode = object({ cluster: string({ maxLength: 63 }), node: string({ maxLength: 63 }) });
 type Named = { readonly cluster: string; readonly node: string };
 
 async function revokeNodes(realm: Realm, nodes: readonly Named[], { reason }: RevokeRequest): Promise<RevokeReply> {
@@ -59,11 +59,22 @@ async function nodesOf({ store }: Realm, identity: string): Promise<readonly Nam
   const found: Named[] = [];
   let page = await store.list(prefix);
   while (page.length > 0) {
-    found.push(...page.map(({ key, value }) => parseDocument(named, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED')));
+    found.push(...page.map(({ key, value }) => parseDocument(namedNode, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED')));
     page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
   }
   if (found.length > 0) return found;
   throw new JoineryError('ERR_NODE_NOT_FOUND', `spiffe_id: expected the identity of a node that joined, found ${identity}`);
+}
+
+/**
+ * An authority takes its whole fleet with it, and nothing brings it back: whoever may evict nodes may not do that from afar.
+ * @throws ERR_CERTIFICATE_NOT_FOUND
+ */
+async function assertNoAuthority({ store }: Realm, serial: string): Promise<void> {
+  if ((await store.get(certificateKey(serial))) !== undefined) return;
+  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `serial: expected the certificate of a node or admin of this realm, found ${serial}`, {
+    hint: 'authorities are revoked where the realm is: joinery cert revoke',
+  });
 }
 
 /** @throws ERR_CERTIFICATE_NOT_FOUND */

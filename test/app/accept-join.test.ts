@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { acceptJoin } from '../../src/app/accept-join.ts';
+import { readCa } from '../../src/app/ca-records.ts';
 import { caKey } from '../../src/app/ca-records.ts';
 import { createCa } from '../../src/app/create-ca.ts';
 import { initCluster } from '../../src/app/init-cluster.ts';
@@ -425,6 +426,14 @@ describe('the same request again', () => {
     const value = { ...(store.dump()[key] as JsonObject), revoked: { at: 1, reason: 'unspecified' } };
     await store.commit({ checks: [], writes: [{ key, value }], audit: [] });
     expect(await codeOf(join({ token: second, node_id: 'n2' }))).toBe('ERR_NODE_REVOKED');
+  });
+
+  test('is refused once its authority is revoked', async () => {
+    const token = await world.mint();
+    await join({ token });
+    const { certificate } = await readCa(world.realm, 'node-issuing', 'test');
+    await revokeCertificate(world.realm, { serial: certificate.serialNumber, reason: 'cACompromise' });
+    expect(await codeOf(join({ token }))).toBe('ERR_CA_REVOKED');
   });
 
   test('for another cluster of the token is another request', async () => {

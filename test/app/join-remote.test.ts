@@ -5,6 +5,7 @@ import { collectEnrollments, KEPT_AFTER_END } from '../../src/app/collect-enroll
 import { createCa } from '../../src/app/create-ca.ts';
 import { listEnrollments, showEnrollment } from '../../src/app/enrollments.ts';
 import { issueAdmin } from '../../src/app/issue-admin.ts';
+import { readCa } from '../../src/app/ca-records.ts';
 import type { Peer } from '../../src/app/join-peer.ts';
 import { mintRemotely } from '../../src/app/mint-remotely.ts';
 import { listPeers, MAX_PEERS } from '../../src/app/peers.ts';
@@ -65,6 +66,13 @@ describe('an admin from afar', () => {
     expect(await codeOf(revokeRemotely(world.service, { fingerprint: '0'.repeat(64) as never }, admin))).toBe('ERR_CERTIFICATE_NOT_FOUND');
     const revoked = (await auditEvents(world.realm)).find(({ event }) => event === 'cert.revoke');
     expect(revoked).toMatchObject({ actor: { name: `spiffe://${JOIN_DOMAIN}/joinery/admin/alice`, verified: true } });
+  });
+
+  test('revokes no authority: it would take its whole fleet with it', async () => {
+    const { realm, service } = world;
+    const ca = await readCa(realm, 'node-issuing', 'test');
+    expect(await codeOf(revokeRemotely(service, { serial: ca.certificate.serialNumber }, admin))).toBe('ERR_CERTIFICATE_NOT_FOUND');
+    expect((await readCa(realm, 'node-issuing', 'test')).record.revoked).toBeUndefined();
   });
 
   test('revokes a node by name or identity', async () => {
