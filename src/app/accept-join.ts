@@ -44,7 +44,7 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
   const outline = await outlineGrant(realm, opened);
   const cluster = clusterName(realm, outline, request);
   const node = nodeIdOf(outline, request, csr);
-  const role = request.requested_role ?? outline.role;
+  const { role } = outline;
   const made: { issue?: NodeIssue } = {};
   const { decision, result } = await consumeToken(
     realm,
@@ -58,7 +58,7 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
         if (run.authenticated) return;
         Object.assign(run, { authenticated: true, cluster, node, subject: outline.id });
         service.admitToken(outline.id);
-        assertClear(outline, request);
+        assertGranted(outline, request);
       },
     },
     async (grant) => {
@@ -107,20 +107,29 @@ function committed(realm: Realm, run: Run, issue: NodeIssue, extra: Extra): Issu
   };
 }
 
-/** The cluster that is meant, as the configuration spells it. */
+/** The cluster that is meant, as the configuration spells it. One that the token does not grant is refused once the token is authentic. */
 function clusterName({ config }: Realm, { format, clusters }: Grant, { cluster }: JoinRequest): string {
-  const wanted = cluster ?? (clusters[0] as string);
-  // OmniRelay's tokens are compared without case (FORMATS 1).
+  const wanted = cluster !== undefined && grants(clusters, format, cluster) ? cluster : (clusters[0] as string);
   if (format !== 'omnirelay') return wanted;
   return config.clusters.find(({ name }) => name.toLowerCase() === wanted.toLowerCase())?.name ?? wanted;
 }
 
-/** @throws ERR_TOKEN_AUDIENCE */
-function assertClear({ clusters }: Grant, { cluster }: JoinRequest): void {
-  if (cluster !== undefined || clusters.length === 1) return;
-  throw new JoineryError('ERR_TOKEN_AUDIENCE', `cluster: expected one of ${clusters.join(', ')} named in the request, found none`, {
-    hint: 'a token of several clusters needs the member cluster in the request',
-  });
+/** OmniRelay's tokens are compared without case (FORMATS 1). */
+function grants(clusters: readonly string[], format: Grant['format'], cluster: string): boolean {
+  return clusters.includes(format === 'omnirelay' ? cluster.toLowerCase() : cluster);
+}
+
+/** What the request names may be what the token grants. @throws ERR_TOKEN_AUDIENCE, ERR_TOKEN_ROLE */
+function assertGranted({ format, clusters, role }: Grant, { cluster, requested_role: wanted = role }: JoinRequest): void {
+  if (cluster === undefined && clusters.length > 1) {
+    throw new JoineryError('ERR_TOKEN_AUDIENCE', `cluster: expected one of ${clusters.join(', ')} named in the request, found none`, {
+      hint: 'a token of several clusters needs the member cluster in the request',
+    });
+  }
+  if (cluster !== undefined && !grants(clusters, format, cluster)) {
+    throw new JoineryError('ERR_TOKEN_AUDIENCE', `token claim aud: expected ${cluster}, found ${clusters.join(', ')}`);
+  }
+  if (wanted !== role) throw new JoineryError('ERR_TOKEN_ROLE', `token claim role: expected ${wanted}, found ${role}`);
 }
 
 /** The token that `cluster init` made is reusable and may never end: it gives the shared certificate and no other (FORMATS 1). */

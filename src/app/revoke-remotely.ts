@@ -72,9 +72,13 @@ async function nodesOf({ store }: Realm, identity: string): Promise<readonly Nam
  */
 async function assertNoAuthority({ store }: Realm, serial: string): Promise<void> {
   if ((await store.get(certificateKey(serial))) !== undefined) return;
-  throw new JoineryError('ERR_CERTIFICATE_NOT_FOUND', `serial: expected the certificate of a node or admin of this realm, found ${serial}`, {
-    hint: 'authorities are revoked where the realm is: joinery cert revoke',
-  });
+  throw new JoineryError(
+    'ERR_CERTIFICATE_NOT_FOUND',
+    `serial: expected the certificate of a node or admin of this realm, found ${serial}`,
+    {
+      hint: 'authorities are revoked where the realm is: joinery cert revoke',
+    },
+  );
 }
 
 /** @throws ERR_CERTIFICATE_NOT_FOUND */

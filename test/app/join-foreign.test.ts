@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { portableKeys } from '../../src/adapters/portable-keys.ts';
+import { acceptJoin } from '../../src/app/accept-join.ts';
 import { type EnrolledMember, listEnrolled } from '../../src/app/cluster-enrolled.ts';
 import { type ClusterStatus, clusterStatus } from '../../src/app/cluster-status.ts';
 import { enrollShared, type EnrollSharedInput } from '../../src/app/enroll-shared.ts';
@@ -21,7 +22,7 @@ import { omnirelayProblem } from '../../src/core/join/omnirelay.ts';
 import { OMNIRELAY_FAILURES } from '../../src/core/token/omnirelay.ts';
 import type { Seconds } from '../../src/core/time.ts';
 import { createHmac } from 'node:crypto';
-import { auditEvents, JOIN_DOMAIN, joinWorld, type JoinWorld, peerAt } from '../fakes/join-realm.ts';
+import { auditEvents, JOIN_DOMAIN, joinWorld, type JoinWorld, nodeKey, peerAt } from '../fakes/join-realm.ts';
 import { codeOf } from './token-realm.ts';
 
 const mac = (data: Uint8Array) => new Uint8Array(createHmac('sha256', 'a key that both sides share, long enough').update(data).digest());
@@ -97,6 +98,13 @@ describe('OmniRelay’s endpoint', () => {
     world.realm.clock.advance(1200);
     expect(await answerOf(join({ token: short }))).toEqual(refused(OMNIRELAY_FAILURES.expired));
     expect(await answerOf(join({ token: await token(), nodeId: 'a b' }))).toMatchObject({ status: 400 });
+  });
+
+  test('has tokens that a node with a key of its own may use, whatever the case of its cluster', async () => {
+    const { csr } = await nodeKey();
+    const ask = async (cluster: string) => acceptJoin(world.service, { token: await token(), csr, cluster }, peerAt());
+    expect((await ask('Prod')).cluster).toBe('prod');
+    expect(await codeOf(ask('Edge'))).toBe('ERR_TOKEN_AUDIENCE');
   });
 
   test('is off without the shared key', async () => {
