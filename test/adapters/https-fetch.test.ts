@@ -28,7 +28,7 @@ beforeAll(async () => {
     }
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
-    request.on('end', () => response.end(`${request.method} ${request.headers['x-a']} ${body}`));
+    request.on('end', () => response.end(`${request.method} ${String(request.headers['x-a'])} ${body}`));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
