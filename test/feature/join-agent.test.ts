@@ -40,7 +40,7 @@ const servers: AgentServer[] = [];
 const nodes: AgentNode[] = [];
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
-  for (const { dir } of nodes) rmSync(dir, { recursive: true });
+  for (const dir of [withoutCurl, ...nodes.map((node) => node.dir)]) rmSync(dir, { recursive: true });
 });
 
 async function serve(answer: Answer, options: Parameters<typeof agentServer>[1] = {}): Promise<AgentServer> {
@@ -533,11 +533,12 @@ describe.concurrent('the hooks of the join agent', () => {
     writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >${node.dir}/systemctl\n`, { mode: 0o755 });
     const consumer = spawn('/bin/sh', ['-c', `trap 'echo hup >${node.dir}/signal; exit' HUP; echo ready; while :; do sleep 0.1; done`]);
     await once(consumer.stdout, 'data');
+    const exited = once(consumer, 'exit');
     writeFileSync(join(node.dir, 'pid'), `${String(consumer.pid)}\n`);
     writeFileSync(join(node.dir, 'reload.conf'), `unit nginx.service\nsignal HUP ${node.dir}/pid\n`);
     rmSync(join(node.dir, 'pending/told'));
     expect((await node.run(['reload'], { env: { PATH: `${bin}:/usr/bin:/bin` } })).status).toBe(0);
-    await once(consumer, 'exit');
+    await exited;
     expect([node.read('systemctl'), node.read('signal')]).toEqual(['reload-or-restart -- nginx.service\n', 'hup\n']);
   });
 
