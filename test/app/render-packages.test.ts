@@ -196,6 +196,14 @@ describe('rendering many', () => {
     expect(plain(batchRenderer(format, bare, ASSETS)('n1', undefined))).toEqual(plain(renderInspected(format, model, ASSETS)));
   });
 
+  it('takes no text of the model for the place of a node', async () => {
+    const labels = { a: '<joinery-batch-node>' };
+    const base = await packageModel({ onboarding: { node: 'first' }, seedPeers: { peers: [{ address: 'n1:1', labels }] } });
+    const token = base.token as Secret;
+    const model = { ...base, onboarding: { ...base.onboarding, node: 'n1' } };
+    expect(plain(batchRenderer('cloud-config', base, ASSETS)('n1', token))).toEqual(plain(renderInspected('cloud-config', model, ASSETS)));
+  });
+
   it('is not believed when it tells another node, or another token', async () => {
     const model = await packageModel({ onboarding: { node: 'n1' } });
     const artifacts = renderInspected('tar', model, ASSETS);

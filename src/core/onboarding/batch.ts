@@ -5,7 +5,7 @@
 import { canonicalJson } from '../canonical-json.ts';
 import { utf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import type { Secret } from '../secret.ts';
+import { Secret } from '../secret.ts';
 import { environmentOf, renderEnvFile } from './env-file.ts';
 import { jsonFile, type NodeAssets, type NodeFile, type NodePlan, nodePlan } from './files.ts';
 import type { Artifact } from './formats/artifact.ts';
@@ -23,13 +23,12 @@ export function batchRenderer(format: FormatName, model: PackageModel, assets: N
   const plan = nodePlan(model, assets);
   const changing = changingFiles(model);
   const { encode, wrap } = FORMAT_TABLE[format];
-  const text = wrap && splitText(cloudConfigText(plan), changing(model));
+  const text = wrap && templateOf(model, assets);
   return (node, token) => {
     const onboarding = { ...model.onboarding, node };
-    const contents = changing({ onboarding, ...(token !== undefined && { token }) });
     // Formats that wrap cloud-config need of the plan only what names the node.
-    if (wrap !== undefined && text !== undefined) return wrap(text(contents), { ...plan, onboarding });
-    return encode(filled({ ...plan, onboarding }, contents));
+    if (wrap !== undefined && text !== undefined) return wrap(text(node, token), { ...plan, onboarding });
+    return encode(filled({ ...plan, onboarding }, changing({ onboarding, ...(token !== undefined && { token }) })));
   };
 }
 
@@ -71,28 +70,35 @@ function filled(plan: NodePlan, contents: Contents): NodePlan {
   return { ...plan, files };
 }
 
-/**
- * Cuts cloud-config where the contents of these files stand. Paths come sorted, as in the text. What differs is printable ASCII
- * (values.ts), so it is a JSON string, and no path entry can stand inside of one.
- */
-function splitText(text: string, first: Contents): (contents: Contents) => Uint8Array {
-  const pieces: string[] = [];
-  let rest = 0;
-  for (const [path, bytes] of first) {
-    const entry = text.indexOf(`"path": ${JSON.stringify(path)}`, rest);
-    const start = text.indexOf('"content": "', entry) + '"content": '.length;
-    pieces.push(text.slice(rest, start));
-    rest = start + jsonString(bytes).length;
-  }
-  const last = text.slice(rest);
-  const paths = [...first.keys()];
-  return (contents) => {
-    let document = '';
-    for (const [index, path] of paths.entries()) document += (pieces[index] as string) + jsonString(contents.get(path) as Uint8Array);
-    return Buffer.from(document + last, 'latin1');
-  };
-}
+/** No name holds these, so what they stand for is all that they mark. */
+const NODE_MARK = '<joinery-batch-node>';
+const TOKEN_MARK = '<joinery-batch-token>';
 
-function jsonString(bytes: Uint8Array): string {
-  return JSON.stringify(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'));
+/**
+ * Cloud-config cut where node and token stand: neither holds anything that JSON escapes.
+ * @returns undefined where some text of the model holds a mark itself: then each is rendered on its own.
+ */
+function templateOf(model: PackageModel, assets: NodeAssets): ((node: string, token: Secret | undefined) => Uint8Array) | undefined {
+  const { onboarding, token } = model;
+  const marked = {
+    ...model,
+    onboarding: { ...onboarding, node: NODE_MARK },
+    ...(token !== undefined && { token: new Secret(TOKEN_MARK) }),
+  };
+  const text = cloudConfigText(nodePlan(marked, assets));
+  const pieces = text.split(/<joinery-batch-(?:node|token)>/).map((piece) => Buffer.from(piece, 'latin1'));
+  // The node in two files, and the token in one.
+  if (pieces.length !== (token === undefined ? 3 : 4)) return undefined;
+  const constant = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return (node, given) => {
+    const values = [node, node, given?.reveal() ?? ''];
+    const out = Buffer.allocUnsafe(constant + values.reduce((sum, value) => sum + value.length, 0));
+    let at = 0;
+    for (const [index, piece] of pieces.entries()) {
+      out.set(piece, at);
+      at += piece.length;
+      at += out.write(values[index] ?? '', at, 'latin1');
+    }
+    return out;
+  };
 }
