@@ -12,7 +12,10 @@ export type { BootstrapClient, BootstrapClientOptions } from './client/client.ts
 export { createNodeClient, type IdentitySource, identitySource, joinNode, renewNode } from './identity-source.ts';
 export type { JoinedNode, JoinNodeInput } from './client/join-node.ts';
 export type { RenewedNode, RenewNodeInput } from './client/renew-node.ts';
+export type { EvidenceRequest, EvidenceSource } from './client/evidence.ts';
 export type { ServerTrust } from './client/server-trust.ts';
+export type { AttestationContext, Attestor, EnrolledNode } from './core/attest/context.ts';
+export type { VerifiedAttestation } from './core/policy/attestation.ts';
 export { Secret } from './core/secret.ts';
 export { verifySignature } from './adapters/signatures.ts';
 export { canonicalBytes, canonicalJson, type JsonObject, type JsonValue, parseStrictJson } from './core/canonical-json.ts';

@@ -62,6 +62,7 @@ function faultsOf({ message, details }: JoineryError): readonly Finding[] {
 }
 
 function policyRealm(config: RealmConfig): PolicyRealm {
-  const { trust_domain: trustDomain, environment, clusters } = config;
-  return { trustDomain, environment: environment.name, clusters, joinHosts: joinHostsOf(config) };
+  const { trust_domain: trustDomain, environment, clusters, attestation } = config;
+  const attestors = attestation?.map(({ name }) => name);
+  return { trustDomain, environment: environment.name, clusters, joinHosts: joinHostsOf(config), attestors };
 }

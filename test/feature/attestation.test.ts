@@ -190,6 +190,17 @@ describe('a node proves what it is', () => {
     expect((await realm.audit('join.accept')).at(-1)).toMatchObject({ details: { attestation: by } });
   });
 
+  it('and again when it renews', async () => {
+    const { directory } = await nodeJoin(`ci=${write('first.jwt', idToken())}`);
+    const renew = async (attest: string) => {
+      const { ok, error } = (await runCli(['node', 'renew', '--directory', directory, '--attest', attest, '--json'])).json();
+      return ok ? 'renewed' : error.code;
+    };
+    expect(await renew(`ci=${write('wrong.jwt', idToken({ aud: 'other' }))}`)).toBe('ERR_ATTESTATION_FAILED');
+    expect(await renew(`ci=${write('second.jwt', idToken({ sub: 'second' }))}`)).toBe('renewed');
+    expect((await realm.audit('renew.accept')).at(-1)).toMatchObject({ details: { attestation: 'ci' } });
+  });
+
   it('that another node on the machine vouches for', async () => {
     const device = `factory=x509pop:${join(place, 'device.crt')},${join(place, 'device.key')}`;
     const host = await nodeJoin(device, { mint: ['--role', 'control-plane', '--node', 'h1'] });

@@ -13,7 +13,7 @@ export function checkPolicy(policy: JoinPolicy, now: Instant, realm?: PolicyReal
     ...rules.flatMap((rule, index) => [
       ...windowFindings(rule, index, now),
       ...evidenceFindings(rule, index),
-      ...(realm === undefined ? [] : nameFindings(rule, index, realm)),
+      ...(realm === undefined ? [] : [...nameFindings(rule, index, realm), ...attestorFindings(rule, index, realm)]),
     ]),
     ...orderFindings(rules),
     ...templateFindings(rules, realm),
@@ -55,6 +55,18 @@ function nameFindings(rule: PolicyRule, index: number, realm: PolicyRealm): read
     ...unknown('roles', roles, (name) => knownRoles.has(name), `a role of the rule's clusters (${[...knownRoles].join(', ') || 'none'})`),
     ...unknown('environments', environments, (name) => name === realm.environment, `the environment of the realm, ${realm.environment}`),
   ];
+}
+
+/** A warning only: a service that embeds the server may have attestors of its own beside these. */
+function attestorFindings({ attestationProviders = [] }: PolicyRule, index: number, { attestors }: PolicyRealm): readonly Finding[] {
+  if (attestors === undefined) return [];
+  const unknown = attestationProviders.filter((name) => !attestors.includes(name));
+  const path = `spec.rules[${index}].attestationProviders`;
+  return unknown.map((name) => ({
+    severity: 'warning',
+    path,
+    message: `expected an attestor of joinery.yaml (${attestors.join(', ')}), found ${name}`,
+  }));
 }
 
 /** First match wins: a rule that an earlier one covers never decides, and where two overlap, their order does. */

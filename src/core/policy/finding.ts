@@ -13,4 +13,6 @@ export interface PolicyRealm {
   readonly environment: string;
   readonly clusters: readonly { readonly name: string; readonly roles: readonly string[] }[];
   readonly joinHosts: readonly string[];
+  /** Names of the attestors; absent where the configuration has none: a service may give its own. */
+  readonly attestors?: readonly string[] | undefined;
 }

@@ -34,6 +34,14 @@ test('defaults, expired rules and claims of any attestor are named', () => {
   expect(found([allow({ claims: { a: 'b' } })])).toEqual([expect.stringMatching(/^warning spec\.rules\[0\]\.claims .*any attestor/)]);
 });
 
+test('attestors that the realm does not have are warned of, where it has any', () => {
+  const rule = allow({ attestationProviders: ['ci', 'tpm'] });
+  expect(found([rule])).toEqual([]);
+  expect(found([rule], { ...realm, attestors: ['ci', 'aws'] })).toEqual([
+    'warning spec.rules[0].attestationProviders expected an attestor of joinery.yaml (ci, aws), found tpm',
+  ]);
+});
+
 test('names that the realm does not have are errors', () => {
   expect(found([allow({ clusters: ['prod', 'prd'], roles: ['worker', 'gateway'], environments: ['live', 'lab'] })])).toEqual([
     'error spec.rules[0].clusters[1] expected a cluster of joinery.yaml (prod, edge), found prd',
