@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { acceptJoin } from '../../src/app/accept-join.ts';
+import { checkPolicyFile } from '../../src/app/check-policy.ts';
 import { openAttestors } from '../../src/app/open-attestors.ts';
 import { openPolicies } from '../../src/app/load-policy.ts';
 import { openJoinService } from '../../src/app/join-service.ts';
@@ -109,6 +110,13 @@ describe('evidence of a join', () => {
     expect(await codeOf(join(thief, stolen, ci({ jti: 'j2' })))).toBe('ok');
   });
 
+  test('that two keys show at the same moment counts for one of them', async () => {
+    const evidence = ci();
+    const rivals = await Promise.all([1, 2, 3, 4].map(async () => [await nodeKey(), await world.mint()] as const));
+    const outcomes = await Promise.all(rivals.map(([node, mint]) => codeOf(join(node, mint, evidence))));
+    expect(outcomes.toSorted()).toEqual(['ERR_ATTESTATION_REPLAYED', 'ERR_ATTESTATION_REPLAYED', 'ERR_ATTESTATION_REPLAYED', 'ok']);
+  });
+
   test('that is refused leaves nothing but a record, and the token good', async () => {
     const node = await nodeKey();
     const mint = await world.mint();
@@ -182,6 +190,23 @@ describe('a node that vouches', () => {
 describe('attestors', () => {
   test('are those of the configuration', () => {
     expect([...world.service.attestors.keys()]).toEqual(['ci', 'peers', 'images', 'pop', 'iid', 'iam']);
+  });
+
+  test('are known to the check of policies', async () => {
+    const text = JSON.stringify({
+      apiVersion: 'joinery.dev/v1',
+      kind: 'JoinPolicy',
+      metadata: { name: 'p', version: 1 },
+      spec: { rules: [{ attestationProviders: ['ci', 'c1'], allow: true }] },
+    });
+    const policies = {
+      clock: world.realm.clock,
+      readDocument: (json: string, what: string) => Promise.resolve(parseStrictJson(json, what)),
+    };
+    const { findings } = await checkPolicyFile(policies, { bytes: Buffer.from(text), what: 'p' }, world.realm.config);
+    expect(findings.map(({ message }) => message)).toEqual([
+      'expected an attestor of joinery.yaml (ci, peers, images, pop, iid, iam), found c1',
+    ]);
   });
 
   test('need no configuration', async () => {
