@@ -18,7 +18,7 @@ import { openPublicDocuments, type PublicDocuments } from '../app/public-documen
 import type { Realm } from '../app/realm.ts';
 import { REVOCATION_LOG } from '../app/revocation-log.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
-import { JoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { isChallenge, mintChallenge, type SyncMac } from '../core/join/challenge.ts';
 import type { HttpHandler } from '../core/join/http.ts';
 import { RateLimiter } from '../core/join/rate-limit.ts';
@@ -83,7 +83,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     newChallenge: () => mintChallenge({ mac, random: systemRandom }, realm.clock.now()),
     served: (answer) => telemetry.request(answer),
     failed: (error, { method, path, peer }) =>
-      logBug(options.logger, error, { method, path: path.slice(0, 200), peer: peer.correlationId }),
+      logFailure(options.logger, error, { correlation_id: peer.correlationId, method, path: path.slice(0, 200) }),
   });
   const handler = withinCapacity(answering, () => limits().requests);
   const grpc = grpcHandler({
@@ -144,18 +144,24 @@ async function omnirelayService(realm: Realm, config: ServerConfig['omnirelay'])
   };
 }
 
-/** The name and the place of a bug; its text may hold what a peer sent. */
-function logBug(logger: Logger, error: unknown, fields: Readonly<Record<string, string>>): void {
+/** What failed. Of a bug the name and the place: its text may hold what a peer sent. */
+function logFailure(logger: Logger, error: unknown, fields: Readonly<Record<string, string>>): void {
+  if (isJoineryError(error) && error.family !== 'bug') {
+    logger.log('error', 'request failed', { ...fields, code: error.code, detail: error.message });
+    return;
+  }
+  // A bug below a use case comes wrapped.
+  const origin = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const trace =
-    error instanceof Error
-      ? (error.stack ?? '')
+    origin instanceof Error
+      ? (origin.stack ?? '')
           .split('\n')
           .filter((line) => /^\s+at /.test(line))
           .slice(0, 8)
       : [];
   logger.log('error', 'bug', {
     ...fields,
-    error: error instanceof Error ? error.name : 'not an error',
+    error: origin instanceof Error ? origin.name : 'not an error',
     trace: trace.map((line) => line.trim()),
   });
 }

@@ -1,7 +1,7 @@
 /** A server as one function from requests to responses: for the listener of `server start`, for a service that mounts it, and for tests. */
 import type { JoinService } from '../app/join-service.ts';
 import type { PublicDocuments } from '../app/public-documents.ts';
-import { isJoineryError, JoineryError } from '../core/errors.ts';
+import { ERRORS, isJoineryError, JoineryError } from '../core/errors.ts';
 import { addressGroup } from '../core/join/address-group.ts';
 import type { HttpHandler, ServerRequest, ServerResponse } from '../core/join/http.ts';
 import type { Challenge } from '../core/join/messages.ts';
@@ -20,7 +20,7 @@ export interface HandlerWorld {
   newChallenge(): Challenge;
   /** Is told of every answer; `route` is a pattern, or `none`. */
   served(answer: { readonly transport: 'rest' | 'grpc'; readonly route: string; readonly status: number; readonly seconds: number }): void;
-  /** Is told of what no use case reports: bugs. */
+  /** Is told of what is not the caller's fault, of which the caller learns the code alone. */
   failed(error: unknown, request: Pick<ServerRequest, 'method' | 'path' | 'peer'>): void;
 }
 
@@ -49,7 +49,7 @@ async function answer(world: HandlerWorld, find: Find, request: ServerRequest, s
     assertRate(world.perAddress, address);
     return await handle(request);
   } catch (error) {
-    if (!isJoineryError(error) || error.family === 'bug') world.failed(error, request);
+    if (!isJoineryError(error) || ERRORS[error.code].http >= 500) world.failed(error, request);
     return withAllow(error, problemResponse(error, correlationId));
   }
 }

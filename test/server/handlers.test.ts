@@ -244,6 +244,19 @@ it('offers tokens and OmniRelay where they are on', async () => {
   expect((await post('/v1/challenge', '')).status).toBe(200);
 });
 
+it('keeps what is wrong with the server from callers, and tells it to whoever runs it', async () => {
+  const { store } = world.realm;
+  const get = store.get.bind(store);
+  const broken = new JoineryError('ERR_STORE_BUSY', '/var/lib/realm/state.db: locked', { hint: 'look into /var/lib/realm' });
+  store.get = () => Promise.reject(broken);
+  const response = await ask('/v1/join', { body: { token: 'abcdef.0123456789abcdef', csr: (await nodeKey()).csr } });
+  store.get = get;
+  expect(response.status).toBe(503);
+  expect(text(response)).toContain('ERR_STORE_BUSY');
+  expect(text(response)).not.toContain('/var/lib');
+  expect(bugs).toEqual([broken]);
+});
+
 it('works on so many requests at once and no more, and makes room when one fails', async () => {
   const waiting: (() => void)[] = [];
   const handler = withinCapacity(

@@ -60,11 +60,12 @@ export function maskError(error: unknown): JoineryError {
 }
 
 function internal(cause: unknown): JoineryError {
-  return new JoineryError('ERR_INTERNAL', 'the server failed; its log says why under the correlation id', { cause });
+  return new JoineryError('ERR_INTERNAL', 'expected no failure of the server, found one', { cause });
 }
 
 /**
- * The problem document of an error. What is no JoineryError, and every bug, shows nothing of itself.
+ * The problem document of an error. What is not the caller's fault shows its code and nothing else of itself: the rest is full of paths,
+ * names of authorities, and the state of the server.
  * @param told `authenticated: false`: one code for all refusals. Default true: use cases mask their own errors.
  */
 export function problemOf(error: unknown, told: { readonly correlationId: string; readonly authenticated?: boolean }): Problem {
@@ -76,10 +77,10 @@ export function problemOf(error: unknown, told: { readonly correlationId: string
     type: `https://joinery.dev/problems/${shown.code.toLowerCase().replaceAll('_', '-')}`,
     title,
     status: http,
-    detail: shown.message.slice(0, 4096),
+    detail: http < 500 ? shown.message.slice(0, 4096) : `${title}; the log of the server says why under the correlation id`,
     code: shown.code,
     correlation_id: told.correlationId,
-    ...(shown.hint !== undefined && { hint: shown.hint }),
+    ...(shown.hint !== undefined && http < 500 && { hint: shown.hint }),
     ...(typeof retryAfter === 'number' && { retry_after: retryAfter }),
   };
 }
