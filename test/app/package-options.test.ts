@@ -245,6 +245,10 @@ describe('parts of the operator', () => {
     ['a deprecated key', '#cloud-config\napt_update: true\n'],
     ['a deprecated key inside', '#cloud-config\nusers: [{name: a, lock-passwd: true}]\n'],
     ['a list', '#cloud-config\n- a\n'],
+    ['a deprecated key that another may have', '#cloud-config\nchpasswd: {list: [a]}\n'],
+    ['a file of ours by a longer spelling', '#cloud-config\nwrite_files: [{path: //var/./lib//joinery/joinery.env, defer: true}]\n'],
+    ['a file in the place of our directory', '#cloud-config\nwrite_files: [{path: /var/lib/joinery/}]\n'],
+    ['a file by a merge key', '#cloud-config\nx: &x {path: /var/lib/joinery/joinery.env}\nwrite_files: [{<<: *x}]\n'],
     ['a file of ours', '#cloud-config\nwrite_files: [{path: /var/lib/joinery/trust/x.pem}]\n'],
     ['a file on the way to ours', '#cloud-config\nwrite_files: [{path: /etc/../var/lib/joinery/joinery.env}]\n'],
   ])('are refused: %s', async (_, text, name = 'x.cfg') => {

@@ -11,8 +11,19 @@ const TYPES: readonly (readonly [RegExp, UserPart['type']])[] = [
   [/^#!/, 'text/x-shellscript'],
 ];
 
-/** Members that cloud-init has deprecated (schema of 25.1): each degrades the boot of a newer release. Ours use none of them. */
-const DEPRECATED_KEYS = ['apt_update', 'apt_upgrade', 'apt_reboot_if_required', 'ca-certs', 'grub-dpkg', 'lock-passwd', 'remove-defaults'];
+/** Members that cloud-init has deprecated (schema of 25.1), with the one above where the name alone says too little: each degrades the boot of a newer release. */
+const DEPRECATED_KEYS = [
+  'apt_update',
+  'apt_upgrade',
+  'apt_reboot_if_required',
+  'ca-certs',
+  'chpasswd.list',
+  'grub-dpkg',
+  'lock-passwd',
+  'remove-defaults',
+];
+/** cloud-init reads YAML 1.1, which puts members in the place of this one: they would not be looked at here, where it is a name like others. */
+const MERGE_KEY = '<<';
 
 function refuse(name: string, expected: string, found: string): JoineryError {
   return new JoineryError('ERR_PACKAGE_PART', `--part ${name}: expected ${expected}, found ${found}`);
@@ -35,25 +46,34 @@ export function userPart(name: string, bytes: Uint8Array): UserPart {
  */
 export function assertPart({ name }: UserPart, document: JsonValue, onboarding: Onboarding): void {
   if (!isJsonObject(document)) throw refuse(name, 'a mapping', 'something else');
-  const deprecated = findKey(document);
+  if (findKey(document, [MERGE_KEY]) !== undefined) throw refuse(name, 'members written out', `the merge key ${MERGE_KEY}`);
+  const deprecated = findKey(document, DEPRECATED_KEYS);
   if (deprecated !== undefined) throw refuse(name, 'no deprecated key', deprecated);
   const { write_files: files } = document;
   const ours = reservedPaths(onboarding);
   for (const file of Array.isArray(files) ? (files as readonly JsonValue[]) : []) {
     const path = isJsonObject(file) ? file['path'] : undefined;
     if (typeof path !== 'string') continue;
-    const taken = ours.includes(path) || path.startsWith(`${onboarding.directory}/`);
+    const place = placeOf(path);
+    const taken = ours.includes(place) || `${place}/`.startsWith(`${onboarding.directory}/`);
     if (taken || path.split('/').includes('..')) throw refuse(name, `write_files outside ${onboarding.directory}`, path);
   }
 }
 
-function findKey(value: JsonValue): string | undefined {
+/** One name of a path: `//var/./lib/x` is `/var/lib/x`. */
+function placeOf(path: string): string {
+  return `/${path
+    .split('/')
+    .filter((step) => step !== '' && step !== '.')
+    .join('/')}`;
+}
+
+function findKey(value: JsonValue, keys: readonly string[], above = ''): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const own = isJsonObject(value) ? Object.keys(value).find((key) => DEPRECATED_KEYS.includes(key)) : undefined;
-  return (
-    own ??
-    Object.values(value)
-      .map((member) => findKey(member as JsonValue))
-      .find((key) => key !== undefined)
-  );
+  for (const [key, member] of Object.entries(value)) {
+    const path = `${above}.${key}`;
+    const found = keys.find((each) => each === key || each === path) ?? findKey(member as JsonValue, keys, key);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -6,6 +6,7 @@ import type { Grant } from '../token/grant.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { nodeLayout, reservedPaths } from './layout.ts';
 import type { Onboarding, TrustParts } from './model.ts';
+import { findPrivateKey } from './private-keys.ts';
 import { hostOfUrl } from './values.ts';
 
 /** Longest life in seconds of a token that lies in user-data, where copies of it survive (24 h). */
@@ -100,17 +101,6 @@ export function assertFingerprints(onboarding: Onboarding, trust: TrustParts): v
       throw new JoineryError('ERR_PACKAGE_TRUST', `${purpose}: expected a bundle with SHA-256 ${expected}, found ${found}`);
     }
   }
-}
-
-const PRIVATE_KEY_MARKER = /-----BEGIN [A-Z0-9 ]{0,48}PRIVATE KEY/;
-/** Private members of RFC 7518 section 6 beside their kty. */
-const PRIVATE_JWK = /"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"[A-Za-z0-9_-]{16,}"/;
-
-/** @returns what was found: never the key. Latin-1, so that every byte is looked at, whatever the encoding. */
-export function findPrivateKey(bytes: Uint8Array): string | undefined {
-  const text = Buffer.from(bytes).toString('latin1');
-  if (PRIVATE_KEY_MARKER.test(text)) return 'a PEM block of a private key';
-  return text.includes('"kty"') && PRIVATE_JWK.test(text) ? 'a private JSON Web Key' : undefined;
 }
 
 /** @throws ERR_PACKAGE_PRIVATE_KEY naming the file */

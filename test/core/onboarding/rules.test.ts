@@ -3,14 +3,7 @@ import { utf8 } from '../../../src/core/encoding.ts';
 import { assemblePackage } from '../../../src/core/onboarding/assemble.ts';
 import { compressFor, describeSize, userDataSize } from '../../../src/core/onboarding/limits.ts';
 import { isTokenText, parseOnboarding } from '../../../src/core/onboarding/model.ts';
-import {
-  assertNoPrivateKey,
-  assertPaths,
-  assertToken,
-  assertUrls,
-  findPrivateKey,
-  placeOfUrl,
-} from '../../../src/core/onboarding/rules.ts';
+import { assertNoPrivateKey, assertPaths, assertToken, assertUrls, placeOfUrl } from '../../../src/core/onboarding/rules.ts';
 import { checkPackageToken } from '../../../src/core/onboarding/token.ts';
 import { hostOfUrl } from '../../../src/core/onboarding/values.ts';
 import type { Instant } from '../../../src/core/time.ts';
@@ -138,14 +131,6 @@ describe('private keys', () => {
   it.each(['PRIVATE KEY', 'EC PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'OPENSSH PRIVATE KEY'])('finds a %s', (label) => {
     const bytes = utf8(`text\n-----BEGIN ${label}-----\nAAAA\n`);
     expect(() => assertNoPrivateKey([{ path: 'x', bytes }])).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
-  });
-
-  it('finds a private JWK and leaves a public one', () => {
-    expect(findPrivateKey(utf8('{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAA","d":"AAAAAAAAAAAAAAAAAAAA"}'))).toContain(
-      'JSON Web Key',
-    );
-    expect(findPrivateKey(utf8('{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAA"}'))).toBeUndefined();
-    expect(findPrivateKey(Uint8Array.of(0xff, 0x00))).toBeUndefined();
   });
 
   it('keeps a key out of a package wherever it hides', async () => {
