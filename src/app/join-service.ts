@@ -43,7 +43,10 @@ export interface JoinServiceOptions {
   readonly omnirelay?: OmnirelayService | undefined;
   /** Judges a nonce that an attestor found in evidence; default: none is good. */
   readonly verifyChallenge?: (nonce: string) => boolean;
-  /** Is told the id of every token that proved authentic, before anything else is done for it. @throws ERR_RATE_LIMITED */
+  /**
+   * Is told the id of every token that proved authentic, before anything else is done for it, and the serial number of the certificate
+   * of every report. @throws ERR_RATE_LIMITED
+   */
   readonly admitToken?: (id: string) => void;
   /** Seconds of a clock that never goes back, with fractions; default: the realm's clock. */
   readonly ticks?: () => number;

@@ -4,6 +4,7 @@ import { JoineryError } from '../core/errors.ts';
 import type { JoinReply, RenewRequest } from '../core/join/messages.ts';
 import { readCsrPem } from '../core/join/node-key.ts';
 import { object, type Parsed, parseDocument, string } from '../core/parse.ts';
+import type { Instant } from '../core/time.ts';
 import { assertCsrSignature, type CertificationRequest } from '../core/x509/csr.ts';
 import { attest } from './attest.ts';
 import { authenticateNode } from './authenticate.ts';
@@ -13,7 +14,7 @@ import type { Peer } from './join-peer.ts';
 import { answerOf, parseAnswered, replyAgain, replyTo } from './join-reply.ts';
 import { observed, type Run } from './join-run.ts';
 import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
-import { asJson, findNode, type NodeCertificate, renewalKey } from './node-records.ts';
+import { asJson, findNode, MAX_LIVE_CERTIFICATES, type NodeCertificate, type NodeRecord, renewalKey } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 
 /** `renewal/<old serial>`: the one key that renewed a certificate, and what it was answered. */
@@ -22,7 +23,7 @@ const renewal = object({ spki_pin: string({ maxLength: 71 }), answer: { schema: 
 /**
  * Renews under mTLS. The same key again gets the same answer; the policy is asked again, with the evidence of the join unless the
  * request brings newer.
- * @throws ERR_JOIN_UNAUTHENTICATED, ERR_CSR_*, those of {@link authenticateNode}, ERR_RENEW_KEY, ERR_RENEW_SUPERSEDED, ERR_POLICY_DENIED,
+ * @throws ERR_JOIN_UNAUTHENTICATED, ERR_CSR_*, those of {@link authenticateNode}, ERR_RENEW_KEY, ERR_RENEW_SUPERSEDED, ERR_RATE_LIMITED, ERR_POLICY_DENIED,
  * ERR_ATTESTATION_*, ERR_NODE_REVOKED, ERR_KEY_*, ERR_CERTIFICATE_*
  */
 export async function renewNode(service: JoinService, request: RenewRequest, peer: Peer): Promise<JoinReply> {
@@ -79,6 +80,7 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
       `node ${node}: expected its own certificate, found one from before it joined under another key`,
     );
   }
+  assertRoom(before, realm.clock.now());
   const evidence = await attest(service, run, attestation, { csr, cluster, node });
   const { role, labels, token, attestation: kept } = old;
   const grant = { cluster, node, role, labels, token, ...(kept !== undefined && { attestation: kept }), ...evidence.grant };
@@ -93,4 +95,17 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
   });
   run.step('commit');
   return replyTo(service, answer, issue);
+}
+
+/**
+ * Whoever holds a node could renew without end; its record has one, because a revocation of the node must find all certificates there.
+ * @throws ERR_RATE_LIMITED until the first of them has ended
+ */
+function assertRoom({ node, certificates }: NodeRecord, now: Instant): void {
+  const ends = certificates.map(({ not_after }) => not_after).filter((end) => end > now);
+  if (ends.length < MAX_LIVE_CERTIFICATES) return;
+  throw new JoineryError('ERR_RATE_LIMITED', `node ${node}: expected fewer certificates that have not ended, found ${ends.length}`, {
+    hint: 'a certificate is renewed when two thirds of its life are over; who renewed this one so often?',
+    details: { retry_after: Math.min(86_400, Math.min(...ends) - now) },
+  });
 }

@@ -36,12 +36,14 @@ export async function findReport(store: Store, cluster: string, node: string): P
 
 /**
  * Keeps the newest report of a node. An audit record is written when it differs from the one before, not each time it comes.
- * @throws as {@link authenticateNode}
+ * @throws as {@link authenticateNode}; ERR_RATE_LIMITED
  */
 export async function recordTrustReport(service: JoinService, message: TrustReport, peer: Peer): Promise<ReportReply> {
   return observed(service, peer, 'report', async (run) => {
-    const { cluster, node, identity } = await authenticateNode(service, peer, run);
+    const { cluster, node, identity, serial } = await authenticateNode(service, peer, run);
     run.step('verify');
+    // Each report that differs from the one before is a record of the audit log.
+    service.admitToken(serial);
     const realm = realmOfPeer(service, peer, identity);
     const now = realm.clock.now();
     const key = reportKey(cluster, node);

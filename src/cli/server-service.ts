@@ -114,9 +114,13 @@ function challengeMac(): SyncMac {
 function assertTokenRate(limiter: RateLimiter, id: string): void {
   const wait = limiter.take(id);
   if (wait === 0) return;
-  throw new JoineryError('ERR_RATE_LIMITED', `token: expected fewer requests with it, found too many; the next may come in ${wait} s`, {
-    details: { retry_after: wait },
-  });
+  throw new JoineryError(
+    'ERR_RATE_LIMITED',
+    `token or certificate: expected fewer requests with it, found too many; the next may come in ${wait} s`,
+    {
+      details: { retry_after: wait },
+    },
+  );
 }
 
 function alertSink(server: ServerConfig | undefined): AlertSink | undefined {

@@ -219,6 +219,14 @@ describe('peers', () => {
 });
 
 describe('reports of trust', () => {
+  test('are taken as often as the limit of a token allows', async () => {
+    const { peer, certificate } = await join('n1');
+    const asked: string[] = [];
+    const service = { ...world.service, admitToken: (id: string) => void asked.push(id) };
+    await recordTrustReport(service, report(1), peer);
+    expect(asked).toEqual([certificate.serialNumber]);
+  });
+
   test('are kept, and recorded when they change', async () => {
     const { service, realm } = world;
     const { peer } = await join('n1');

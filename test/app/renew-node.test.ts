@@ -5,7 +5,7 @@ import { authenticateAdmin, authenticateNode, authenticateReader } from '../../s
 import { certificateKey } from '../../src/app/certificate-records.ts';
 import { issueAdmin } from '../../src/app/issue-admin.ts';
 import type { LoadedPolicy } from '../../src/app/load-policy.ts';
-import { nodeKey as storeKeyOfNode } from '../../src/app/node-records.ts';
+import { MAX_LIVE_CERTIFICATES, nodeKey as storeKeyOfNode } from '../../src/app/node-records.ts';
 import { renewNode } from '../../src/app/renew-node.ts';
 import { revokeCertificate } from '../../src/app/revoke-certificate.ts';
 import { revokeNode } from '../../src/app/revoke-node.ts';
@@ -162,6 +162,19 @@ describe('a renewal is refused', () => {
     const [one, two] = [await joins('k1'), await joins('k2')];
     await revokeCertificate(realm, { serial: one.serialNumber, reason: 'keyCompromise' });
     expect(await codeOf(renew(await newCsr(), two))).toBe('ERR_NODE_REVOKED');
+  });
+
+  test('while its record has no room for one more, which a revocation would have to find', async () => {
+    const { store, clock } = world.realm;
+    const key = storeKeyOfNode('prod', 'n1');
+    const record = store.dump()[key] as JsonObject;
+    const end = clock.now() + 1000;
+    const certificates = Array.from({ length: MAX_LIVE_CERTIFICATES }, (_, index) => ({ serial: `${index}`, not_after: end + index }));
+    await store.commit({ checks: [], writes: [{ key, value: { ...record, certificates } }], audit: [] });
+    await expect(renew(await newCsr())).rejects.toMatchObject({ code: 'ERR_RATE_LIMITED', details: { retry_after: 1000 } });
+    clock.advance(1000);
+    expect((await renew(await newCsr())).node_id).toBe('n1');
+    expect((store.dump()[key] as { certificates: unknown[] }).certificates).toHaveLength(MAX_LIVE_CERTIFICATES);
   });
 
   test('once the node entered again under another key', async () => {
