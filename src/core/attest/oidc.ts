@@ -50,13 +50,14 @@ export function oidcAttestor(options: OidcOptions): Attestor {
   };
 }
 
-/** One more try with newer keys, where none of the known ones is meant: issuers rotate them. */
+/** One more try with newer keys, where none of the known ones is meant or fits: issuers rotate them, some under one key id. */
 async function verified({ keys: source, algorithms = DEFAULT_ALGORITHMS, verifyJws }: OidcOptions, token: string): Promise<VerifiedJws> {
   const keys = await source.keys();
   const verify = (candidates: typeof keys) => verifyAnyJws(token, { keys: candidates, algorithms, verifyJws });
   try {
     return await verify(keys).catch(async (error: unknown) => {
-      const newer = isJoineryError(error, 'ERR_TOKEN_KEY_UNKNOWN') ? await source.newerThan(keys) : undefined;
+      const rotated = isJoineryError(error, 'ERR_TOKEN_KEY_UNKNOWN') || isJoineryError(error, 'ERR_TOKEN_SIGNATURE');
+      const newer = rotated ? await source.newerThan(keys) : undefined;
       if (newer === undefined) throw error;
       return verify(newer);
     });

@@ -195,6 +195,14 @@ describe('keys of an issuer', () => {
     expect(await ask(token())).toContain('FAILED');
   });
 
+  it('are got again when the issuer has another under the same id', async () => {
+    const { clock, state, attest: ask } = world();
+    expect(await ask(token())).toBe('ok');
+    state.text = set(jwk(other.publicKey, 'k1'));
+    clock.advance(31);
+    expect(await ask(jws(other.privateKey, header, claims))).toBe('ok');
+  });
+
   it('that someone else has got meanwhile serve too', async () => {
     const { clock, state, source } = world();
     const before = await source.keys();
