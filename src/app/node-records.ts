@@ -69,7 +69,8 @@ const nodeCertificate = object({ ...grantMembers, ...certificateMembers });
 export type NodeRecord = Parsed<typeof nodeRecord>;
 export type NodeCertificate = Parsed<typeof nodeCertificate>;
 
-export const nodePrefix = (cluster: string): string => `node/${cluster}/`;
+export const NODES = 'node/';
+export const nodePrefix = (cluster: string): string => `${NODES}${cluster}/`;
 export const nodeKey = (cluster: string, node: string): string => `${nodePrefix(cluster)}${node}`;
 export const NODE_CERTIFICATE_PREFIX = 'node-cert/';
 export const nodeCertificateKey = (serial: string): string => `${NODE_CERTIFICATE_PREFIX}${serial}`;

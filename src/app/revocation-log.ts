@@ -4,7 +4,7 @@ import type { RevocationEntry } from '../core/join/messages.ts';
 import { integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
 import type { Store, StoreCheck, StoreWrite } from '../core/ports.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
+import { LOGGED_REASON_NAMES } from '../core/x509/crl-writer.ts';
 
 export const REVOCATION_LOG = 'revocation-log/';
 const HEAD = 'revocation-head';
@@ -17,7 +17,7 @@ const entry = object({
   node: optional(string({ maxLength: 63 })),
   cluster: optional(string({ maxLength: 63 })),
   at: integer(),
-  reason: oneOf(REVOCATION_REASON_NAMES),
+  reason: oneOf(LOGGED_REASON_NAMES),
 });
 
 export type LoggedRevocation = Parsed<typeof entry>;

@@ -49,7 +49,7 @@ export function parseRevocation(key: string, value: JsonValue): RevocationRecord
   return parseDocument(revocation, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');
 }
 
-interface Target {
+export interface Target {
   /** Name for the audit log. */
   readonly subject: string;
   readonly issuer: string;
@@ -66,6 +66,11 @@ interface Target {
 /** Reasons that say nothing against the key. */
 const KEY_IS_GOOD: readonly RevocationReason[] = ['superseded', 'cessationOfOperation'];
 
+/** A hold becomes a revocation for good; nothing else is revoked twice. */
+export function isStanding(revoked: Parsed<typeof revocationRecord> | undefined, reason: RevocationReason): boolean {
+  return revoked !== undefined && (revoked.reason !== 'certificateHold' || reason === 'certificateHold');
+}
+
 export interface PlannedRevocation {
   readonly result: RevokeCertificateResult;
   /** For the list of revocations. */
@@ -77,7 +82,7 @@ export interface PlannedRevocation {
 
 /**
  * Exact: the whole serial number names one certificate. The record, what the next CRL lists, the entry in the list of revocations and
- * the audit event are one commit. A second revocation changes nothing and gives the first.
+ * the audit event are one commit. A second revocation changes nothing and gives the first, unless that was a hold.
  * @throws ERR_INPUT_MALFORMED, ERR_CERTIFICATE_NOT_FOUND, ERR_CA_CONSTRAINT for a self-signed root, ERR_STORE_CONFLICT
  */
 export async function revokeCertificate(realm: Realm, input: RevokeCertificateInput): Promise<RevokeCertificateResult> {
@@ -96,13 +101,15 @@ export async function revokeCertificate(realm: Realm, input: RevokeCertificateIn
 export async function planRevocation(realm: Realm, input: RevokeCertificateInput): Promise<PlannedRevocation> {
   const serial = parseSerial(input.serial);
   const { reason = 'unspecified' } = input;
-  const target = await find(realm, serial);
-  const { issuer, revoked, check, fingerprint, node } = target;
-  const at = (revoked?.at as Instant | undefined) ?? realm.clock.now();
+  const target = await findRevocable(realm, serial);
+  const { issuer, check, fingerprint, node } = target;
+  const already = isStanding(target.revoked, reason);
+  const standing = already ? target.revoked : undefined;
+  const at = (standing?.at as Instant | undefined) ?? realm.clock.now();
   const listed: RevocationRecord = { serial, at, reason, not_after: target.notAfter };
   const details = { serial, issuer, reason, not_after: formatInstant(target.notAfter as Instant) };
   return {
-    result: { serial, issuer, at, reason: revoked?.reason ?? reason, already: revoked !== undefined },
+    result: { serial, issuer, at, reason: standing?.reason ?? reason, already },
     logged: {
       serial,
       fingerprint,
@@ -114,14 +121,26 @@ export async function planRevocation(realm: Realm, input: RevokeCertificateInput
     writes: [
       { key: check.key, value: { ...target.value, revoked: { at, reason } } },
       { key: `${revocationPrefix(issuer)}${serial}`, value: listed },
-      ...(node === undefined || KEY_IS_GOOD.includes(reason) ? [] : [{ key: revokedKeyKey(target.pin), value: { at, serial } }]),
+      ...(await keyWrites(realm, target, { at, serial, reason })),
     ],
     audit: auditEvent(realm, { event: 'cert.revoke', subject: target.subject, details }),
   };
 }
 
+/** What keeps the key of a node out. A hold, which may end, does not take the place of what was said of the key for good. */
+async function keyWrites(
+  { store }: Realm,
+  { node, pin }: Target,
+  { at, serial, reason }: { readonly at: Instant; readonly serial: string; readonly reason: RevocationReason },
+): Promise<readonly StoreWrite[]> {
+  if (node === undefined || KEY_IS_GOOD.includes(reason)) return [];
+  const key = revokedKeyKey(pin);
+  if (reason === 'certificateHold' && (await store.get(key)) !== undefined) return [];
+  return [{ key, value: { at, serial } }];
+}
+
 /** @returns lower-case hex. @throws ERR_INPUT_MALFORMED */
-function parseSerial(text: string): string {
+export function parseSerial(text: string): string {
   const serial = text.replaceAll(':', '').toLowerCase();
   if (/^(?:[0-9a-f]{2}){1,20}$/.test(serial)) return serial;
   throw new JoineryError(
@@ -131,7 +150,8 @@ function parseSerial(text: string): string {
   );
 }
 
-async function find(realm: Realm, serial: string): Promise<Target> {
+/** @throws ERR_CERTIFICATE_NOT_FOUND, ERR_CA_CONSTRAINT for a self-signed root */
+export async function findRevocable(realm: Realm, serial: string): Promise<Target> {
   const target = (await findLeaf(realm, serial)) ?? (await findCross(realm, serial)) ?? (await findCa(realm, serial));
   if (target === undefined) throw notFound(serial);
   return target;

@@ -3,7 +3,7 @@ import type { RevocationReason } from '../core/x509/crl-writer.ts';
 import { asJson, readNode } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { appendRevocations } from './revocation-log.ts';
-import { planRevocation } from './revoke-certificate.ts';
+import { isStanding, planRevocation } from './revoke-certificate.ts';
 import { nodeWatermarkKey } from './token-state.ts';
 import { plus } from '../core/time.ts';
 
@@ -32,7 +32,7 @@ export async function revokeNode(realm: Realm, { cluster, node, reason = 'unspec
   const planned = (await Promise.all(live.map(({ serial }) => planRevocation(realm, { serial, reason })))).filter(
     ({ result }) => !result.already,
   );
-  if (record.revoked !== undefined && planned.length === 0) return { serials: [], already: true };
+  if (isStanding(record.revoked, reason) && planned.length === 0) return { serials: [], already: true };
   const serials = planned.map(({ result }) => result.serial);
   const log = await appendRevocations(
     realm.store,

@@ -1,15 +1,14 @@
 /** Revokes what an admin names from afar: a certificate, a node, or a token. */
 import { JoineryError } from '../core/errors.ts';
 import type { RevokeReply, RevokeRequest } from '../core/join/messages.ts';
-import { object, parseDocument, string } from '../core/parse.ts';
-import type { StoreEntry } from '../core/ports.ts';
 import { authenticateAdmin } from './authenticate.ts';
 import { certificateKey } from './certificate-records.ts';
 import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
 import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
-import { fingerprintKey, identityPrefix } from './node-records.ts';
+import { fingerprintKey } from './node-records.ts';
 import type { Realm } from './realm.ts';
+import { type NamedNode, nodesOfIdentity } from './revocation-targets.ts';
 import { revokeCertificate } from './revoke-certificate.ts';
 import { revokeNode } from './revoke-node.ts';
 import { revokeToken } from './revoke-token.ts';
@@ -44,24 +43,15 @@ async function revoke(realm: Realm, request: RevokeRequest): Promise<RevokeReply
   return { serials: already ? [] : [serial], already };
 }
 
-const namedNode = object({ cluster: string({ maxLength: 63 }), node: string({ maxLength: 63 }) });
-type Named = { readonly cluster: string; readonly node: string };
-
-async function revokeNodes(realm: Realm, nodes: readonly Named[], { reason }: RevokeRequest): Promise<RevokeReply> {
+async function revokeNodes(realm: Realm, nodes: readonly NamedNode[], { reason }: RevokeRequest): Promise<RevokeReply> {
   const results = [];
   for (const node of nodes) results.push(await revokeNode(realm, { ...node, reason }));
   return { serials: results.flatMap(({ serials }) => serials), already: results.every(({ already }) => already) };
 }
 
-/** All nodes that share one identity: a policy may give one to a whole role. @throws ERR_NODE_NOT_FOUND */
-async function nodesOf({ store }: Realm, identity: string): Promise<readonly Named[]> {
-  const prefix = identityPrefix(identity);
-  const found: Named[] = [];
-  let page = await store.list(prefix);
-  while (page.length > 0) {
-    found.push(...page.map(({ key, value }) => parseDocument(namedNode, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED')));
-    page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
-  }
+/** @throws ERR_NODE_NOT_FOUND */
+async function nodesOf({ store }: Realm, identity: string): Promise<readonly NamedNode[]> {
+  const found = await nodesOfIdentity(store, identity);
   if (found.length > 0) return found;
   throw new JoineryError('ERR_NODE_NOT_FOUND', `spiffe_id: expected the identity of a node that joined, found ${identity}`);
 }

@@ -239,6 +239,8 @@ export const ERRORS = {
   ERR_NODE_EXISTS: conflict('the node has a valid certificate under another key'),
   ERR_NODE_REVOKED: refused('the node is revoked'),
   ERR_NODE_NOT_FOUND: notFound('no such node'),
+  ERR_REVOCATION_NOT_FOUND: notFound('nothing is there that could be revoked, or nothing is revoked'),
+  ERR_REVOCATION_FINAL: conflict('a revocation that is for good, or stands above what is asked for'),
   ERR_PEER_CERTIFICATE: refused('the certificate of the caller is not one for this'),
   ERR_ADMIN_DENIED: refused('the admin may not do this'),
   ERR_ATTESTATION_UNKNOWN: refused('no attestor of that name is configured'),

@@ -24,7 +24,7 @@ import {
 import { isTokenText } from '../onboarding/model.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import { PURPOSES } from '../trust/purpose.ts';
-import { REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
+import { LOGGED_REASON_NAMES, REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
 
 export const jsonObject: Parser<JsonObject> = {
   schema: { type: 'object' },
@@ -152,7 +152,8 @@ const revocationEntry = object({
   node: optional(name()),
   cluster: optional(name()),
   revoked_at: instantText(),
-  reason: oneOf(REVOCATION_REASON_NAMES),
+  /** `removeFromCRL`: a hold was ended, and the certificate counts again. */
+  reason: oneOf(LOGGED_REASON_NAMES),
   /** Place in the list of the realm, from 1. */
   seq: integer(1),
 });

@@ -9,7 +9,7 @@ import { authorityKeyIdentifier, writeExtension } from './extension-writer.ts';
 import { OID } from './oids.ts';
 import { issuerKeyIdentifier, SIGNATURE_ALGORITHMS } from './template.ts';
 
-/** CRLReason (RFC 5280 section 5.3.1) without what only a delta CRL or a hold needs: a revocation here is for good. */
+/** CRLReason (RFC 5280 section 5.3.1) without what only a delta CRL needs. Only certificateHold is not for good. */
 const REASON_CODES = {
   unspecified: 0,
   keyCompromise: 1,
@@ -17,12 +17,15 @@ const REASON_CODES = {
   affiliationChanged: 3,
   superseded: 4,
   cessationOfOperation: 5,
+  certificateHold: 6,
   privilegeWithdrawn: 9,
   aACompromise: 10,
 } as const;
 
 export type RevocationReason = keyof typeof REASON_CODES;
 export const REVOCATION_REASON_NAMES = Object.keys(REASON_CODES) as readonly RevocationReason[];
+/** What a list of what happened may say: that a hold was ended, too. A full CRL just no longer names the certificate. */
+export const LOGGED_REASON_NAMES = [...REVOCATION_REASON_NAMES, 'removeFromCRL'] as const;
 
 export interface CrlEntry {
   /** Lower-case hex. */

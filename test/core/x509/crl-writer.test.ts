@@ -16,6 +16,7 @@ const CODES = {
   affiliationChanged: 3,
   superseded: 4,
   cessationOfOperation: 5,
+  certificateHold: 6,
   privilegeWithdrawn: 9,
   aACompromise: 10,
 };
