@@ -1,7 +1,7 @@
 /** The frame of every request: how long its steps took, how it ended, who is told, and what a caller without proof learns of it. */
 import type { JsonObject } from '../core/canonical-json.ts';
-import { ERRORS, type ErrorCode, isJoineryError } from '../core/errors.ts';
-import { maskError } from '../core/join/problem.ts';
+import { type ErrorCode, isJoineryError } from '../core/errors.ts';
+import { isServerFault, maskError } from '../core/join/problem.ts';
 import type { JoinOperation, Peer, StepSeconds } from './join-peer.ts';
 import type { JoinService } from './join-service.ts';
 import { noteRefusal } from './refusals.ts';
@@ -50,7 +50,7 @@ export async function observed<T>(service: JoinService, peer: Peer, operation: J
     return result;
   } catch (error) {
     const code = isJoineryError(error) ? error.code : 'ERR_INTERNAL';
-    tell(service, run, start, ERRORS[code].http < 500 ? 'refused' : 'failed', code);
+    tell(service, run, start, isServerFault(code) ? 'failed' : 'refused', code);
     await noteRefusal(service, error, run);
     throw run.authenticated || peer.transport === 'offline' ? error : maskError(error);
   }

@@ -67,7 +67,7 @@ export interface JoinService {
   verifyChallenge(nonce: string): boolean;
   admitToken(id: string): void;
   ticks(): number;
-  /** The authority of a cluster's nodes. @throws ERR_CLUSTER_UNKNOWN, ERR_SERVER_ISSUER, ERR_CA_NOT_FOUND, ERR_KEY_* */
+  /** The authority of a cluster's nodes. @throws ERR_CLUSTER_UNKNOWN, ERR_SERVER_ISSUER */
   issuerOf(cluster: string): Promise<LeafIssuer>;
   /** @throws ERR_TRUST_NOT_ACTIVATED */
   trustChains(): Promise<TrustChains>;

@@ -1,11 +1,13 @@
 /** The authorities that issue node certificates: found once, opened once, and opened again when the realm's authorities change. */
+import { isJoineryError, JoineryError } from '../core/errors.ts';
+import { isServerFault } from '../core/join/problem.ts';
 import { clusterOf } from '../core/realm/config.ts';
 import { findIssuer } from './find-issuer.ts';
 import { type LeafIssuer, openLeafIssuer } from './leaf-issuer.ts';
 import type { Realm } from './realm.ts';
 
 export interface NodeIssuers {
-  /** @throws ERR_CLUSTER_UNKNOWN, ERR_CA_NOT_FOUND, ERR_SERVER_ISSUER, ERR_KEY_* */
+  /** @throws ERR_CLUSTER_UNKNOWN, ERR_SERVER_ISSUER */
   of(realm: Realm, cluster: string): Promise<LeafIssuer>;
   /** Forgets what was opened: an authority changed. */
   forget(): void;
@@ -35,9 +37,15 @@ export function nodeIssuers(): NodeIssuers {
   };
 }
 
+/** @throws ERR_SERVER_ISSUER for whatever is wrong with an authority or its key: a node can do nothing about it but come again. */
 async function open(realm: Realm, cluster: string): Promise<LeafIssuer> {
   const { issuing_ca: configured } = clusterOf(realm.config, cluster);
-  return openLeafIssuer(realm, configured ?? (await newestAuthority(realm, cluster)), { lint: 'first' });
+  try {
+    return await openLeafIssuer(realm, configured ?? (await newestAuthority(realm, cluster)), { lint: 'first' });
+  } catch (cause) {
+    if (!isJoineryError(cause) || isServerFault(cause.code)) throw cause;
+    throw new JoineryError('ERR_SERVER_ISSUER', `issuing_ca of cluster ${cluster}: ${cause.message}`, { cause });
+  }
 }
 
 async function newestAuthority(realm: Realm, cluster: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** Writes refusals to the audit log, and tells whoever watches of those that smell of an attack. */
 import type { JsonObject } from '../core/canonical-json.ts';
-import { ERRORS, type ErrorCode, isJoineryError, type JoineryError } from '../core/errors.ts';
+import { type ErrorCode, isJoineryError, type JoineryError } from '../core/errors.ts';
+import { isServerFault } from '../core/join/problem.ts';
 import { formatInstant } from '../core/time.ts';
 import type { AlertKind, Peer } from './join-peer.ts';
 import { type JoinService, realmOfPeer } from './join-service.ts';
@@ -33,7 +34,7 @@ const ALERTS: Readonly<Partial<Record<ErrorCode, AlertKind>>> = {
  * authentic token or certificate gets a record, up to a cap. What is not the caller's fault is for the log of the server alone.
  */
 export async function noteRefusal(service: JoinService, error: unknown, run: RefusedRun): Promise<void> {
-  if (!isJoineryError(error) || ERRORS[error.code].http >= 500) return;
+  if (!isJoineryError(error) || isServerFault(error.code)) return;
   const { refusals, realm } = service;
   const now = realm.clock.now();
   const { subject } = run;

@@ -1,10 +1,11 @@
 /** A server as one function from requests to responses: for the listener of `server start`, for a service that mounts it, and for tests. */
 import type { JoinService } from '../app/join-service.ts';
 import type { PublicDocuments } from '../app/public-documents.ts';
-import { ERRORS, isJoineryError, JoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { addressGroup } from '../core/join/address-group.ts';
 import type { HttpHandler, ServerRequest, ServerResponse } from '../core/join/http.ts';
 import type { Challenge } from '../core/join/messages.ts';
+import { isServerFault } from '../core/join/problem.ts';
 import type { RateLimiter } from '../core/join/rate-limit.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { joinRoutes } from './join-routes.ts';
@@ -49,7 +50,7 @@ async function answer(world: HandlerWorld, find: Find, request: ServerRequest, s
     assertRate(world.perAddress, address);
     return await handle(request);
   } catch (error) {
-    if (!isJoineryError(error) || ERRORS[error.code].http >= 500) world.failed(error, request);
+    if (!isJoineryError(error) || isServerFault(error.code)) world.failed(error, request);
     return withAllow(error, problemResponse(error, correlationId));
   }
 }

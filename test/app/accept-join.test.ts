@@ -565,8 +565,11 @@ describe('the service', () => {
     const chain = parsePem((await join({ token })).chain_pem);
     expect(parseCertificate(chain[0]?.der as Uint8Array).subject.text).toContain('web-issuing');
     service.reconfigure({ ...realm.config, clusters: clusters.map((cluster) => ({ ...cluster, issuing_ca: 'gone' })) });
-    expect(await codeOf(service.issuerOf('prod'))).toBe('ERR_CA_NOT_FOUND');
-    expect(await codeOf(service.issuerOf('prod'))).toBe('ERR_CA_NOT_FOUND');
+    const message = expect.stringContaining('gone') as string;
+    await expect(service.issuerOf('prod')).rejects.toMatchObject({ code: 'ERR_SERVER_ISSUER', message });
+    await expect(service.issuerOf('prod')).rejects.toMatchObject({ code: 'ERR_SERVER_ISSUER' });
+    realm.store.get = () => Promise.reject(new TypeError('a bug'));
+    await expect(service.issuerOf('prod')).rejects.toThrow(TypeError);
     service.close();
   });
 

@@ -45,6 +45,20 @@ const OPEN_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_INTERRUPTED',
 ]);
 
+/** On a command line these are the caller's own realm; to a caller from afar they are the server's, and asking again may help. */
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_REALM_MALFORMED',
+  'ERR_REALM_NOT_FOUND',
+  'ERR_FILE_ACCESS',
+  'ERR_FILE_NOT_FOUND',
+  'ERR_STORE_CONFLICT',
+]);
+
+/** Whether an error is none of the caller's making. */
+export function isServerFault(code: ErrorCode): boolean {
+  return ERRORS[code].http >= 500 || OWN_FAULTS.has(code);
+}
+
 /** The one refusal of whoever has proved nothing (FORMATS 4, "Refusals"). */
 export function unauthenticated(cause: unknown): JoineryError {
   return new JoineryError('ERR_JOIN_UNAUTHENTICATED', 'request: expected a valid join token or node certificate, found none', {
@@ -56,7 +70,7 @@ export function unauthenticated(cause: unknown): JoineryError {
 /** What a caller without proof is told of an error. */
 export function maskError(error: unknown): JoineryError {
   if (!isJoineryError(error)) return internal(error);
-  return OPEN_CODES.has(error.code) || ERRORS[error.code].http >= 500 ? error : unauthenticated(error);
+  return OPEN_CODES.has(error.code) || isServerFault(error.code) ? error : unauthenticated(error);
 }
 
 function internal(cause: unknown): JoineryError {
@@ -69,7 +83,7 @@ function internal(cause: unknown): JoineryError {
  * @param told `authenticated: false`: one code for all refusals. Default true: use cases mask their own errors.
  */
 export function problemOf(error: unknown, told: { readonly correlationId: string; readonly authenticated?: boolean }): Problem {
-  const known = isJoineryError(error) && error.family !== 'bug' ? error : internal(error);
+  const known = isJoineryError(error) && error.family !== 'bug' && !OWN_FAULTS.has(error.code) ? error : internal(error);
   const shown = told.authenticated === false ? maskError(known) : known;
   const { http, title } = ERRORS[shown.code];
   const retryAfter = shown.details['retry_after'];

@@ -4,7 +4,15 @@ import type { JsonObject, JsonValue } from '../../../src/core/canonical-json.ts'
 import { isJoineryError, JoineryError } from '../../../src/core/errors.ts';
 import { type JoinReply, messageSchemas, parseReply, parseRequest } from '../../../src/core/join/messages.ts';
 import { omnirelayTime, readOmnirelayRequest } from '../../../src/core/join/omnirelay.ts';
-import { errorOfProblem, maskError, parseProblem, problemOf, problemSchema, unauthenticated } from '../../../src/core/join/problem.ts';
+import {
+  errorOfProblem,
+  isServerFault,
+  maskError,
+  parseProblem,
+  problemOf,
+  problemSchema,
+  unauthenticated,
+} from '../../../src/core/join/problem.ts';
 import { renewAfter, renewalState, scheduleText } from '../../../src/core/join/renewal.ts';
 import { type Instant, parseInstant } from '../../../src/core/time.ts';
 
@@ -149,6 +157,17 @@ describe('problems', () => {
     expect(shown(new JoineryError('ERR_STORE_BUSY', 'x'))).toBe('ERR_STORE_BUSY');
     expect(maskError(new TypeError('secret'))).toMatchObject({ code: 'ERR_INTERNAL' });
     expect(unauthenticated(undefined).message).not.toContain('secret');
+  });
+
+  test('of the realm itself are the server’s, whoever asks: a node must come again', () => {
+    for (const code of ['ERR_REALM_MALFORMED', 'ERR_FILE_ACCESS', 'ERR_STORE_CONFLICT'] as const) {
+      const error = new JoineryError(code, '/var/lib/realm/state.db: damaged', { hint: 'restore it' });
+      expect(maskError(error)).toBe(error);
+      expect(problemOf(error, told)).toMatchObject({ status: 500, code: 'ERR_INTERNAL' });
+      expect(JSON.stringify(problemOf(error, told))).not.toMatch(/realm|restore/);
+      expect(isServerFault(code)).toBe(true);
+    }
+    expect(isServerFault('ERR_NODE_EXISTS')).toBe(false);
   });
 
   test('of bugs show nothing of themselves', () => {
