@@ -53,6 +53,10 @@ export function jsonBody({ headers, body }: ServerRequest): JsonValue {
   if (type !== 'application/json') {
     throw new JoineryError('ERR_REQUEST_TYPE', 'content-type: expected application/json, found another');
   }
+  if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity') {
+    // RFC 9110 section 8.4: what is not unpacked cannot be a bomb.
+    throw new JoineryError('ERR_REQUEST_TYPE', 'content-encoding: expected none, found one');
+  }
   try {
     return parseStrictJson(decodeUtf8(body, 'request'), 'request');
   } catch (cause) {

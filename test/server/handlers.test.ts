@@ -145,6 +145,8 @@ describe('bodies', () => {
       expect(jsonOf(await ask('/v1/join', { body, method: 'POST' }))).toMatchObject({ code: 'ERR_REQUEST_MALFORMED' });
     const typed = await ask('/v1/join', { body: '{}', headers: { 'content-type': 'text/xml' } });
     expect(jsonOf(typed)).toMatchObject({ status: 415, code: 'ERR_REQUEST_TYPE', correlation_id: 'asked' });
+    expect((await ask('/v1/join', { body: '{}', headers: { 'content-encoding': 'gzip' } })).status).toBe(415);
+    expect((await ask('/v1/join', { body: '{}', headers: { 'content-encoding': 'identity' } })).status).toBe(400);
     expect(world.watched.outcomes.at(-1)).toMatchObject({ operation: 'join', result: 'refused', authenticated: false });
   });
 });
