@@ -1,5 +1,6 @@
 /** The nodes that joined, for the operator: who, by which token and policy, until when, and what each last reported. */
 import { JoineryError } from '../core/errors.ts';
+import { parseName } from '../core/names.ts';
 import type { RealmConfig } from '../core/realm/config.ts';
 import { clusterOf } from '../core/realm/config.ts';
 import { type Instant } from '../core/time.ts';
@@ -64,12 +65,14 @@ export interface ShownEnrollment extends Enrollment {
   readonly certificates: readonly CertificateRecord[];
 }
 
-/** One node by its name. @throws ERR_NODE_NOT_FOUND, ERR_CLUSTER_UNKNOWN, ERR_USAGE when clusters share the name and none is given */
-export async function showEnrollment(realm: Realm, node: string, cluster?: string): Promise<ShownEnrollment> {
-  const clusters = cluster === undefined ? realm.config.clusters.map(({ name }) => name) : [clusterOf(realm.config, cluster).name];
+/** One node by its name. @throws ERR_INPUT_MALFORMED, ERR_NODE_NOT_FOUND, ERR_CLUSTER_UNKNOWN, ERR_USAGE when clusters share the name and none is given */
+export async function showEnrollment(realm: Realm, name: string, cluster?: string): Promise<ShownEnrollment> {
+  const node = parseName(name, 'NODE');
+  const clusters =
+    cluster === undefined ? realm.config.clusters.map((configured) => configured.name) : [clusterOf(realm.config, cluster).name];
   const found: NodeRecord[] = [];
-  for (const name of clusters) {
-    const { record } = await findNode(realm.store, name, node);
+  for (const candidate of clusters) {
+    const { record } = await findNode(realm.store, candidate, node);
     if (record !== undefined) found.push(record);
   }
   const [only, ...others] = found;

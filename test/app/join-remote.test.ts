@@ -293,6 +293,7 @@ describe('enrollments', () => {
   });
 
   test('are shown with their certificates and standing', async () => {
+    expect(await codeOf(showEnrollment(world.realm, 'n\u001b[31m'))).toBe('ERR_INPUT_MALFORMED');
     const { realm, service } = world;
     const { certificate, peer } = await join('n1');
     await recordTrustReport(service, report(1), peer);
