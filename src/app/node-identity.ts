@@ -121,6 +121,8 @@ export async function switchIdentity(world: IdentityWorld, directory: string, id
   const number = Math.max(0, ...(await files.list(layout.identity)).map((entry) => generationNumber(entry) ?? 0)) + 1;
   const staged = await stage(files, `${layout.identity}/.gen-${number}.${toHex(random.bytes(8))}`, identity);
   await switches.move(staged, generationFiles(directory, `gen-${number}`).directory);
+  // The old pair counts until the new one was read back from the disk and found to be one.
+  await readGeneration(world, directory, `gen-${number}`);
   await switches.point(layout.current, `gen-${number}`);
   await prune(files, layout.identity, [`gen-${number}`, before]);
   return number;

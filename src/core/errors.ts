@@ -203,6 +203,10 @@ export const ERRORS = {
   ERR_NODE_NOT_JOINED: notFound('the node has no certificate yet'),
   ERR_NODE_EXPIRED: refused('the certificate of the node has expired'),
   ERR_NODE_NO_URL: notFound('no bootstrap server is named'),
+  ERR_PROGRAM_FAILED: network('a program that was run failed'),
+  // identity providers
+  ERR_PROVIDER_UNAVAILABLE: network('the identity provider cannot issue now'),
+  ERR_PROVIDER_CERTIFICATE: row('network', 502, 'unavailable', 'the identity provider gave a certificate that was not asked for'),
   // the bootstrap server
   ERR_SERVER_LISTEN: network('the server cannot open its port'),
   ERR_SERVER_BUSY: network('the server has too much to do'),

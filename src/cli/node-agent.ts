@@ -1,0 +1,56 @@
+/** `node agent`: the agent with the real world around it, and how signals move it. */
+import { notifySystemd, runReloadHook } from '../adapters/run-program.ts';
+import { execAlert } from '../adapters/alert-hook.ts';
+import { jsonLogger } from '../adapters/logger.ts';
+import type { AgentOptions, AgentWorld } from '../client/agent-world.ts';
+import { type NodeAgent, startAgent } from '../client/node-agent.ts';
+import type { LogLevel } from '../core/telemetry.ts';
+import type { World } from './context.ts';
+import { currentIo } from './io.ts';
+import { nodeClientWorld } from './node-flags.ts';
+
+export interface RunAgentOptions extends Omit<AgentOptions, 'watchdog'> {
+  readonly logLevel: LogLevel;
+  /** Program that is given alerts. */
+  readonly alertProgram: string | undefined;
+}
+
+/** Runs until SIGTERM or SIGINT, and ends after what is under way; a second one ends it at once. @returns the signal */
+export async function runAgent(world: World, options: RunAgentOptions): Promise<string> {
+  const held: { agent?: NodeAgent; signal?: string } = {};
+  const stop = (signal: string): void => {
+    if (held.signal !== undefined) process.exit(130);
+    held.signal = signal;
+    held.agent?.stop();
+  };
+  const now = (): void => held.agent?.now();
+  // Before anything else: a signal that comes while the agent begins must not end it half-way.
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', now);
+  try {
+    held.agent = startAgent(await agentWorld(world, options), { ...options, watchdog: watchdogSeconds(currentIo().env) });
+    if (held.signal !== undefined) held.agent.stop();
+    await held.agent.done;
+    return held.signal ?? 'none';
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', now);
+  }
+}
+
+async function agentWorld(world: World, { logLevel, alertProgram }: RunAgentOptions): Promise<AgentWorld> {
+  const { env, stderr } = currentIo();
+  const logger = jsonLogger({ stream: stderr, level: logLevel });
+  const alert = alertProgram === undefined ? undefined : execAlert([alertProgram]);
+  return {
+    ...(await nodeClientWorld(world)),
+    runHook: runReloadHook,
+    alert: async (message) => alert?.(message),
+    notify: (...states) => notifySystemd(env['NOTIFY_SOCKET'], states),
+    log: (level, message, fields) => logger.log(level, message, fields),
+  };
+}
+
+/** What systemd waits for between two signs of life, where it does (WatchdogSec=). */
+export function watchdogSeconds(env: Readonly<Record<string, string | undefined>>): number | undefined {
+  const text = env['WATCHDOG_USEC'] ?? '';
+  return /^[1-9]\d{3,15}$/.test(text) ? Number(text) / 1_000_000 : undefined;
+}
