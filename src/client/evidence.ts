@@ -1,7 +1,8 @@
 /** Evidence as a node makes it for its join: what the attestors of `core/attest` verify. */
 import { type AwsCredentials, type Hmac, signStsRequest } from '../core/attest/aws-signature.ts';
 import { challengeBytes } from '../core/attest/evidence.ts';
-import { isJsonObject, type JsonObject, parseStrictJson } from '../core/canonical-json.ts';
+import { evidenceRequestDocument, parseEvidenceRequest } from '../core/attest/evidence-request.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
 import { pinOf } from '../core/digest.ts';
 import { toBase64 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
@@ -49,17 +50,19 @@ export interface DeviceIdentity {
 /** For `x509pop`: the key of a device answers the challenge. */
 export async function deviceEvidence({ certificates, key }: DeviceIdentity, { spki, challenge }: EvidenceRequest): Promise<JsonObject> {
   const nonce = await challenge();
-  const signature = toBase64(await key.sign(challengeBytes('x509pop', nonce, spki), 'der'));
+  const signature = toBase64(await key.sign(challengeBytes('x509pop', nonce, pinOf(spki)), 'der'));
   return { nonce, certificates, signature };
 }
 
-/** For `joinery-peer`: a node that has joined vouches for the one that joins. */
-export async function voucherEvidence(
-  { certificates, key }: DeviceIdentity,
-  { spki, node, challenge }: EvidenceRequest,
-): Promise<JsonObject> {
-  const nonce = await challenge();
-  const signature = toBase64(await key.sign(challengeBytes('joinery-peer', nonce, spki, node), 'der'));
+/** What {@link voucherEvidence} and programs are told. */
+export async function requestDocument({ spki, node, challenge }: EvidenceRequest): Promise<JsonObject> {
+  return evidenceRequestDocument({ node, spki_pin: pinOf(spki), nonce: await challenge() });
+}
+
+/** For `joinery-peer`: a node that has joined vouches for the one that joins. @throws ERR_INPUT_MALFORMED */
+export async function voucherEvidence({ certificates, key }: DeviceIdentity, document: JsonValue, what: string): Promise<JsonObject> {
+  const { nonce, node, spki_pin: pin } = parseEvidenceRequest(document, what);
+  const signature = toBase64(await key.sign(challengeBytes('joinery-peer', nonce, pin, node), 'der'));
   return { nonce, node, certificate: certificates, signature };
 }
 

@@ -1,12 +1,13 @@
 /** Attestation on a server that runs: nodes that prove what they are by the command line, against stand-ins of an issuer and of AWS. */
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { signingKey } from '../../src/adapters/signatures.ts';
 import { STS_BODY, stsSignature } from '../../src/core/attest/aws-signature.ts';
@@ -16,6 +17,7 @@ import { jws, pemOf, rsa } from '../core/attest/attest-world.ts';
 import { type LiveServer, liveServer } from './live-server.ts';
 import { type TestRealm, testRealm } from './server-world.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const issuer = { now: rsa(), next: rsa() };
 const jwksOf = (keys: Record<string, KeyObject>): string =>
   JSON.stringify({ keys: Object.entries(keys).map(([kid, key]) => ({ ...key.export({ format: 'jwk' }), kid })) });
@@ -207,6 +209,11 @@ describe('a node proves what it is', () => {
     expect(host.state).toBe('joined');
     const guest = await nodeJoin(`host=peer:${host.directory}`, { mint: ['--node', 'g1'] });
     expect(guest.state).toBe('joined');
+    // On another machine: a program carries the request to it, and the evidence back.
+    const program = write('vouch.sh', `#!/bin/sh\nexec ${process.execPath} ${root}bin/dev.js node vouch --directory ${host.directory}\n`);
+    chmodSync(program, 0o700);
+    expect((await nodeJoin(`host=exec:${program}`, { mint: ['--node', 'g2'] })).state).toBe('joined');
+    expect((await nodeJoin(`host=exec:${join(place, 'nothing')}`)).state).toContain('ERR_PROGRAM_FAILED');
     expect((await nodeJoin(`host=peer:${guest.directory}`)).state).toContain(
       'ERR_ATTESTATION_FAILED evidence: certificate: expected a node in role control-plane',
     );

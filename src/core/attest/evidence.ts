@@ -1,6 +1,6 @@
 /** What the attestors have in common: how evidence is read, how old it may be, and what it is remembered by. */
 import { canonicalBytes, type JsonObject } from '../canonical-json.ts';
-import { type Digest, digestOf, pinOf } from '../digest.ts';
+import { type Digest, digestOf, type Pin } from '../digest.ts';
 import { fromBase64, utf8 } from '../encoding.ts';
 import { isJoineryError, JoineryError } from '../errors.ts';
 import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
@@ -105,13 +105,15 @@ export function assertChallenge(nonce: string, { verifyChallenge }: Pick<Attesta
  * What a device or a voucher signs: lines that begin as nothing else does that the same key might sign (no DER, no JWS, no TLS
  * transcript), with the key that the certificate is for, so that an answer is worth nothing for another key.
  */
-export function challengeBytes(
-  method: 'x509pop' | 'joinery-peer',
-  nonce: string,
-  csrSpki: Uint8Array,
-  ...more: readonly string[]
-): Uint8Array {
-  return utf8(['joinery/attestation/1', method, nonce, pinOf(csrSpki), ...more].map((line) => `${line}\n`).join(''));
+export function challengeBytes(method: 'x509pop' | 'joinery-peer', nonce: string, csrPin: Pin, ...more: readonly string[]): Uint8Array {
+  return utf8(
+    ['joinery/attestation/1', method, nonce, csrPin, ...more]
+      .map(
+        (line) => `${line}
+`,
+      )
+      .join(''),
+  );
 }
 
 const EC_HASHES: Readonly<Record<string, SignatureAlgorithm>> = {

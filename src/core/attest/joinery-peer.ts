@@ -1,4 +1,5 @@
 /** `joinery-peer`: a node that joined, in a role that may, vouches for another: for its name, and for its key. */
+import { pinOf } from '../digest.ts';
 import { equalBytes, parsePem } from '../encoding.ts';
 import { isJoineryError } from '../errors.ts';
 import type { VerifySignature } from '../key-ports.ts';
@@ -42,7 +43,7 @@ export function joineryPeerAttestor({ name, roles, verifySignature }: JoineryPee
       const { nonce, node, certificate: pem, signature } = readEvidence(evidenceParser, given);
       if (node !== context.nodeId) throw refuse('node', quoted(context.nodeId), quoted(node));
       const certificate = readCertificate(pem);
-      const data = challengeBytes('joinery-peer', nonce, context.csrSpki, node);
+      const data = challengeBytes('joinery-peer', nonce, pinOf(context.csrSpki), node);
       assertAnswer({ publicKey: certificate.publicKey, data, signature }, verifySignature);
       const voucher = await voucherOf(certificate, context);
       if (voucher.cluster !== context.cluster) throw refuse('certificate', `a node of cluster ${context.cluster}`, 'one of another');

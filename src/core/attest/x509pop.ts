@@ -1,4 +1,5 @@
 /** `x509pop`: the holder of a device certificate, under authorities that are configured, answers a challenge of this server. */
+import { pinOf } from '../digest.ts';
 import { parsePem } from '../encoding.ts';
 import type { VerifySignature } from '../key-ports.ts';
 import { object, string } from '../parse.ts';
@@ -47,7 +48,10 @@ export function x509popAttestor(options: X509popOptions): Attestor {
       const [leaf, ...others] = readChain(certificates);
       const anchor = assertPath(options, leaf, others, context);
       assertDeviceKey(leaf);
-      assertAnswer({ publicKey: leaf.publicKey, data: challengeBytes('x509pop', nonce, context.csrSpki), signature }, verifySignature);
+      assertAnswer(
+        { publicKey: leaf.publicKey, data: challengeBytes('x509pop', nonce, pinOf(context.csrSpki)), signature },
+        verifySignature,
+      );
       assertChallenge(nonce, context);
       return { provider: name, claims: claimsOf(leaf, anchor), issuedAt: context.now, digest: challengeDigest(nonce) };
     },
