@@ -82,6 +82,6 @@ test('the data of every command about tokens', async () => {
   const key = ['--signing-key-file', path('secret'), '--cluster', 'prod', '--role', 'worker'];
   await dataOf('mesh:bootstrap:issue-token', [...key, '--reveal']);
   const all = Object.keys(COMMANDS).filter((command) => /^(?:token|mesh):/.test(command));
-  // It needs a keychain: test/system/keychain.test.ts has one.
-  expect(all.filter((command) => !covered.has(command))).toEqual(['token:keys:keychain']);
+  // They need a server and a keychain: test/commands/node.test.ts and test/system/keychain.test.ts have one.
+  expect(all.filter((command) => !covered.has(command))).toEqual(['mesh:bootstrap:join', 'token:keys:keychain']);
 });
