@@ -23,7 +23,7 @@ export interface ExchangeOptions {
   /** An answer of the listener itself, for what never reaches the handler. */
   refuse(
     status: number,
-    code: 'ERR_INPUT_TOO_LARGE' | 'ERR_REQUEST_TIMEOUT' | 'ERR_SERVER_BUSY' | 'ERR_INTERNAL',
+    code: 'ERR_INPUT_TOO_LARGE' | 'ERR_REQUEST_TIMEOUT' | 'ERR_SERVER_BUSY' | 'ERR_REQUEST_MALFORMED' | 'ERR_INTERNAL',
     correlationId: string,
   ): ServerResponse;
 }
@@ -58,6 +58,7 @@ const UNREAD = {
   'too large': [413, 'ERR_INPUT_TOO_LARGE'],
   'too slow': [408, 'ERR_REQUEST_TIMEOUT'],
   full: [503, 'ERR_SERVER_BUSY'],
+  ambiguous: [400, 'ERR_REQUEST_MALFORMED'],
 } as const;
 
 async function answer(
@@ -99,6 +100,8 @@ type Body = Uint8Array | keyof typeof UNREAD | 'gone';
 
 function readBody(request: AnyRequest, { maxBody, requestTimeoutMs, full }: ExchangeOptions): Promise<Body> {
   if (full) return Promise.resolve('full');
+  // RFC 9112 section 3.2: two hosts are what one hop reads as the first and the next as the last.
+  if ((request as Partial<IncomingMessage>).headersDistinct?.['host']?.[1] !== undefined) return Promise.resolve('ambiguous');
   // What is announced too large need not be waited for.
   if (Number(request.headers['content-length']) > maxBody) return Promise.resolve('too large');
   return new Promise((resolve) => {

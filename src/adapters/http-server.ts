@@ -59,7 +59,7 @@ export interface HttpServer {
 }
 
 /** All suites of TLS 1.3 but those with short tags; nothing older is spoken. */
-export const CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+const CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADER_PAIRS = 64;

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 
-export const TRANSPORTS = ['rest', 'grpc', 'omnirelay', 'gastrolog', 'offline'] as const;
+const TRANSPORTS = ['rest', 'grpc', 'omnirelay', 'gastrolog', 'offline'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 export interface Peer {

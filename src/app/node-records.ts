@@ -73,7 +73,7 @@ export const NODES = 'node/';
 export const nodePrefix = (cluster: string): string => `${NODES}${cluster}/`;
 export const nodeKey = (cluster: string, node: string): string => `${nodePrefix(cluster)}${node}`;
 export const NODE_CERTIFICATE_PREFIX = 'node-cert/';
-export const nodeCertificateKey = (serial: string): string => `${NODE_CERTIFICATE_PREFIX}${serial}`;
+const nodeCertificateKey = (serial: string): string => `${NODE_CERTIFICATE_PREFIX}${serial}`;
 export const fingerprintKey = (fingerprint: string): string => `node-fingerprint/${fingerprint}`;
 /** An identity may be longer than a key, and several nodes may share one. */
 export const identityPrefix = (identity: string): string => `node-identity/${digestOf(utf8(identity))}/`;

@@ -59,7 +59,7 @@ export function peerOf({ node, role, identity, fingerprint, not_after }: NodeRec
 }
 
 /** The reports of a cluster by node. */
-export async function reportsOf(store: Store, cluster: string): Promise<ReadonlyMap<string, StoredReport>> {
+async function reportsOf(store: Store, cluster: string): Promise<ReadonlyMap<string, StoredReport>> {
   const prefix = reportPrefix(cluster);
   const entries = await upTo(store, prefix);
   return new Map(entries.map(({ key, value }) => [key.slice(prefix.length), parseReport(key, value)]));

@@ -114,6 +114,7 @@ const REFUSALS = {
   ERR_INPUT_TOO_LARGE: 'request: expected a smaller body, found more than the limit',
   ERR_REQUEST_TIMEOUT: 'request: expected it whole in time, found it unfinished',
   ERR_SERVER_BUSY: 'server: expected less to do at once, found too many requests under way',
+  ERR_REQUEST_MALFORMED: 'host: expected it once, found it more than once',
   ERR_INTERNAL: 'the server failed',
 } as const;
 

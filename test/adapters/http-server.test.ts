@@ -288,11 +288,14 @@ it('ends a connection of HTTP/1.1 that does not read', async () => {
   await expect.poll(() => server.load(), { timeout: 5000 }).toEqual({ connections: 0, requests: 0 });
 });
 
-it('refuses a body that is announced too large before it comes, and takes the absolute form of a target', async () => {
+it('refuses a body that is announced too large before it comes, and two hosts, and takes the absolute form of a target', async () => {
   const server = await start();
   const large = await socket(server, { ALPNProtocols: ['http/1.1'] });
   large.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n');
   expect(await rest(large)).toContain('413 Payload Too Large');
+  const twice = await socket(server, { ALPNProtocols: ['http/1.1'] });
+  twice.write('GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n');
+  expect(await rest(twice)).toContain('400 Bad Request');
   expect(JSON.parse((await ask1(server, 'https://localhost:1/v1/ca?since=3?4')).text)).toMatchObject({ path: '/v1/ca', since: '3?4' });
 });
 
