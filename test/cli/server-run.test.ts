@@ -103,7 +103,7 @@ describe('a running server', () => {
     await realm.run('cert', 'revoke', parseCertificate(parsePem(pem)[0]?.der as Uint8Array).serialNumber);
     await closed;
     const ready = async () => (await fetch(`${server.adminUrl}/readyz`)).text();
-    await expect.poll(ready).toBe('cluster prod: ERR_CA_REVOKED\n');
+    await expect.poll(ready).toBe('cluster prod: ERR_SERVER_ISSUER\n');
     realm.configure((config) => delete ((config['clusters'] as Record<string, unknown>[])[0] as Record<string, unknown>)['issuing_ca']);
     await server.reload();
     expect(await ready()).toBe('ready\n');
