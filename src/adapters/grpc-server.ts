@@ -60,6 +60,8 @@ export interface GrpcHandler {
 
 /** Streams at once: each holds a place among the requests of the listener. */
 const MAX_STREAMS = 200;
+/** Of one certificate: one node must not take the places of all others. */
+const MAX_STREAMS_EACH = 10;
 /** A call is over by then, whatever deadline its caller named. */
 const MAX_DEADLINE_MS = 60_000;
 
@@ -153,7 +155,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
   const post = async (of: CallContext, path: string, body: RestCall['body']) =>
     jsonOf(await send(of, { method: 'POST', path, body: body ?? {} }));
   const get = (of: CallContext, path: string) => send(of, { method: 'GET', path });
-  let streams = 0;
+  const streams: string[] = [];
   router.service(Bootstrap, {
     createChallenge: (_sent, context) =>
       call(context, async (of) => map.challenge(parseReply('challenge', await post(of, '/v1/challenge', {})))),
@@ -188,8 +190,10 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
       }),
     async *watchRevocations({ since }, context) {
       const of = contextFor(context);
-      if (streams >= MAX_STREAMS) throw new ConnectError('too many streams', Code.ResourceExhausted);
-      streams += 1;
+      const { fingerprint = '' } = of.peer.certificate ?? {};
+      const own = fingerprint === '' ? 0 : streams.filter((one) => one === fingerprint).length;
+      if (streams.length >= MAX_STREAMS || own >= MAX_STREAMS_EACH) throw new ConnectError('too many streams', Code.ResourceExhausted);
+      streams.push(fingerprint);
       try {
         const signal = AbortSignal.any([of.signal, ending()]);
         for await (const entry of revocations(options, { ...of, signal }, Number(since))) yield map.revocation(entry);
@@ -197,7 +201,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
       } catch (error) {
         throw statusOf(error, of.peer.correlationId);
       } finally {
-        streams -= 1;
+        streams.splice(streams.indexOf(fingerprint), 1);
       }
     },
     revoke: (sent, context) =>

@@ -485,6 +485,19 @@ describe('WatchRevocations', () => {
     expect(status).toMatchObject({ code: grpc.status.PERMISSION_DENIED, reason: 'ERR_CERTIFICATE_REVOKED' });
   });
 
+  test('one certificate holds ten, and leaves the others their places', async () => {
+    await serve(() => Promise.resolve(ok({ revocations: [], next: 0 })));
+    const node = identity({ name: 'greedy', issuer: ROOT });
+    const greedy = newClient({ identity: { key: keyPemOf(node), certificates: pemOf(node) } });
+    const streams = Array.from({ length: 10 }, () => refused(greedy.stream('WatchRevocations', {}, () => true)));
+    await expect.poll(() => listener.waiting()).toBe(10);
+    expect((await refused(greedy.stream('WatchRevocations', {}, () => true))).code).toBe(grpc.status.RESOURCE_EXHAUSTED);
+    streams.push(refused(client.stream('WatchRevocations', {}, () => true)));
+    await expect.poll(() => listener.waiting()).toBe(11);
+    listener.grpc.endStreams();
+    await Promise.all(streams);
+  });
+
   test('ends when the server stops, and no stream is too many but the one over the bound', async () => {
     await serve(() => Promise.resolve(ok({ revocations: [], next: 0 })), { limits: { streams: 1000 } });
     const streams = Array.from({ length: 200 }, () => refused(client.stream('WatchRevocations', {}, () => true)));
