@@ -155,7 +155,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
   const post = async (of: CallContext, path: string, body: RestCall['body']) =>
     jsonOf(await send(of, { method: 'POST', path, body: body ?? {} }));
   const get = (of: CallContext, path: string) => send(of, { method: 'GET', path });
-  const streams: string[] = [];
+  const streams = new Set<HttpPeer>();
   router.service(Bootstrap, {
     createChallenge: (_sent, context) =>
       call(context, async (of) => map.challenge(parseReply('challenge', await post(of, '/v1/challenge', {})))),
@@ -190,10 +190,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
       }),
     async *watchRevocations({ since }, context) {
       const of = contextFor(context);
-      const { fingerprint = '' } = of.peer.certificate ?? {};
-      const own = fingerprint === '' ? 0 : streams.filter((one) => one === fingerprint).length;
-      if (streams.length >= MAX_STREAMS || own >= MAX_STREAMS_EACH) throw new ConnectError('too many streams', Code.ResourceExhausted);
-      streams.push(fingerprint);
+      const leave = takeStream(streams, of.peer);
       try {
         const signal = AbortSignal.any([of.signal, ending()]);
         for await (const entry of revocations(options, { ...of, signal }, Number(since))) yield map.revocation(entry);
@@ -201,7 +198,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
       } catch (error) {
         throw statusOf(error, of.peer.correlationId);
       } finally {
-        streams.splice(streams.indexOf(fingerprint), 1);
+        leave();
       }
     },
     revoke: (sent, context) =>
@@ -209,6 +206,15 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
     mintToken: (sent, context) =>
       call(context, async (of) => map.mintReply(parseReply('mint', await post(of, '/v1/tokens', map.mintRequest(sent))))),
   });
+}
+
+/** Takes a place among the open streams. @returns what gives it back. @throws ConnectError when none is left, of all or of this peer */
+function takeStream(open: Set<HttpPeer>, peer: HttpPeer): () => void {
+  const { certificate } = peer;
+  const own = [...open].filter((other) => certificate !== undefined && other.certificate?.fingerprint === certificate.fingerprint);
+  if (open.size >= MAX_STREAMS || own.length >= MAX_STREAMS_EACH) throw new ConnectError('too many streams', Code.ResourceExhausted);
+  open.add(peer);
+  return () => void open.delete(peer);
 }
 
 function serveGastrolog(router: ConnectRouter, { enroll }: GrpcOptions): void {
