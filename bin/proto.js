@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [out = `${root}src/proto/gen`] = process.argv.slice(2);
-const protos = ['joinery/v1/bootstrap.proto', 'gastrolog/v1/cluster.proto', 'google/rpc/error_info.proto'];
+const protos = ['joinery/v1/bootstrap.proto', 'gastrolog/v1/cluster.proto', 'google/rpc/error_info.proto', 'spiffe/workload.proto'];
 
 mkdirSync(out, { recursive: true });
 execFileSync(

@@ -4,6 +4,8 @@ import { execAlert } from '../adapters/alert-hook.ts';
 import { jsonLogger } from '../adapters/logger.ts';
 import type { AgentOptions, AgentWorld } from '../client/agent-world.ts';
 import { type NodeAgent, startAgent } from '../client/node-agent.ts';
+import type { WorkloadApi } from '../adapters/workload-api.ts';
+import { JoineryError } from '../core/errors.ts';
 import type { LogLevel } from '../core/telemetry.ts';
 import type { World } from './context.ts';
 import { currentIo } from './io.ts';
@@ -13,6 +15,8 @@ export interface RunAgentOptions extends Omit<AgentOptions, 'watchdog'> {
   readonly logLevel: LogLevel;
   /** Program that is given alerts. */
   readonly alertProgram: string | undefined;
+  /** `unix:` and the absolute path of the socket of the Workload API. */
+  readonly workloadApi: string | undefined;
 }
 
 /** Runs until SIGTERM or SIGINT, and ends after what is under way; a second one ends it at once. @returns the signal */
@@ -26,14 +30,27 @@ export async function runAgent(world: World, options: RunAgentOptions): Promise<
   const now = (): void => held.agent?.now();
   // Before anything else: a signal that comes while the agent begins must not end it half-way.
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', now);
+  const opened: { workload?: WorkloadApi | undefined } = {};
   try {
-    held.agent = startAgent(await agentWorld(world, options), { ...options, watchdog: watchdogSeconds(currentIo().env) });
+    const workload = await openWorkloadApi(options.workloadApi);
+    opened.workload = workload;
+    const agentPorts = { ...(await agentWorld(world, options)), ...(workload && { publish: workload.publish }) };
+    held.agent = startAgent(agentPorts, { ...options, watchdog: watchdogSeconds(currentIo().env) });
     if (held.signal !== undefined) held.agent.stop();
     await held.agent.done;
     return held.signal ?? 'none';
   } finally {
+    await opened.workload?.stop();
     process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', now);
   }
+}
+
+/** gRPC is loaded where it is asked for. */
+async function openWorkloadApi(address: string | undefined): Promise<WorkloadApi | undefined> {
+  if (address === undefined) return undefined;
+  const [, path] = /^unix:(?:\/\/)?(\/[^\0]+)$/.exec(address) ?? [];
+  if (path === undefined) throw new JoineryError('ERR_USAGE', '--workload-api: expected unix: and an absolute path, found another form');
+  return (await import('../adapters/workload-api.ts')).startWorkloadApi(path);
 }
 
 async function agentWorld(world: World, { logLevel, alertProgram }: RunAgentOptions): Promise<AgentWorld> {

@@ -22,6 +22,8 @@ export interface AgentMemory {
   pause: number;
   /** Of the timer: when trust is looked at next. */
   trustAtMs: number;
+  /** Certificate and trust that were given to consumers. */
+  published: string | undefined;
   /** What was written last, and when. */
   written: string;
   writtenAtMs: number;
@@ -46,6 +48,7 @@ export async function recallAgent(world: Pick<AgentWorld, 'files' | 'timer' | 'l
     failedAtMs: 0,
     pause: 0,
     trustAtMs: world.timer.elapsed(),
+    published: undefined,
     written: '',
     writtenAtMs: 0,
   };

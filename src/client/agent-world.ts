@@ -3,6 +3,7 @@ import type { AlertMessage } from '../core/telemetry.ts';
 import type { LogLevel } from '../core/telemetry.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import type { ReloadHook } from '../core/join/reload-hooks.ts';
+import type { WorkloadIdentity } from '../core/join/workload-identity.ts';
 import type { AlertShares } from '../core/join/agent-schedule.ts';
 import type { NamedEvidence } from './join-node.ts';
 import type { NodeClientWorld } from './node-client.ts';
@@ -14,6 +15,8 @@ export interface AgentWorld extends NodeClientWorld {
   alert(message: AlertMessage): Promise<void>;
   /** Tells the service manager: `READY=1`, `WATCHDOG=1`, `STATUS=...`, `STOPPING=1`. Never throws. */
   notify(...states: readonly string[]): Promise<void>;
+  /** Takes the identity of now, for consumers on this machine; undefined where there is none that may be used. */
+  readonly publish?: ((identity: WorkloadIdentity | undefined) => void) | undefined;
   log(level: LogLevel, message: string, fields?: JsonObject): void;
 }
 

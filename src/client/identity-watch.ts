@@ -94,7 +94,8 @@ async function markOf({ files, switches }: WatchWorld, directory: string): Promi
   return `${await switches.target(identityLayout(directory).current)} ${state}`;
 }
 
-async function readSnapshot(world: WatchWorld, directory: string): Promise<IdentitySnapshot> {
+/** @throws ERR_NODE_NOT_JOINED, ERR_NODE_DIRECTORY, ERR_TRUST_STATE_MALFORMED */
+export async function readSnapshot(world: Omit<WatchWorld, 'timer'>, directory: string): Promise<IdentitySnapshot> {
   const identity = await readNodeIdentity(world, directory);
   if (identity === undefined) throw notJoined(directory);
   const { generation, key, certificate, certificatePem, chainPem, meta } = identity;
@@ -104,7 +105,7 @@ async function readSnapshot(world: WatchWorld, directory: string): Promise<Ident
   return { identity: meta.identity, generation, fingerprint, notAfter, key, certificates: `${certificatePem}${chainPem}`, trust };
 }
 
-async function anchorsOf(world: WatchWorld, directory: string, purpose: Purpose): Promise<string> {
+async function anchorsOf(world: NodeWorld, directory: string, purpose: Purpose): Promise<string> {
   const state = await readNodeState(world, statePath(directory));
   const trust = await readNodeTrust(world, state, purpose, statePath(directory));
   if (trust !== undefined) return trust.held.signed.manifest.bundle_pem;

@@ -12,6 +12,7 @@ import { formatInstant, type Instant } from '../core/time.ts';
 import { instantOf } from '../core/trust/manifest.ts';
 import { raiseAlerts } from './agent-alerts.ts';
 import { tellHooks } from './agent-hooks.ts';
+import { publishIdentity } from './agent-publish.ts';
 import { type AgentMemory, calm, noteFailure, noteSuccess, pauseLeft, recallAgent, type Shown, writeAgent } from './agent-memory.ts';
 import { followTrust } from './agent-trust.ts';
 import type { AgentOptions, AgentWorld } from './agent-world.ts';
@@ -89,6 +90,8 @@ async function turn(context: Turn): Promise<number> {
   });
   if (after.identity !== undefined)
     await guarded(world, 'reload hooks', () => tellHooks(world, options, memory, after.identity as NodeIdentity));
+  const usable = after.state === 'valid' || after.state === 'due';
+  await guarded(world, 'workload api', () => publishIdentity(world, options, memory, usable));
   await guarded(world, 'state of the agent', () => writeAgent(world, options, memory, shownOf(after)));
   await world.notify(`STATUS=${statusOf(after, memory)}`);
   return sleepFor(waitOf(context, after, now), after.life, options.watchdog);

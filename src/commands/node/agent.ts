@@ -17,6 +17,7 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --metrics-file /var/lib/prometheus/node-exporter/joinery.prom --alert /usr/local/bin/page-somebody',
+    '<%= config.bin %> <%= command.id %> --workload-api unix:/run/joinery/web/api.sock',
     '<%= config.bin %> <%= command.id %> --trust-from /media/stick --trust-every 1d',
   ];
   static override flags = {
@@ -28,6 +29,10 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
     'metrics-file': Flags.string({ description: "file for the textfile collector of Prometheus' node exporter", helpValue: 'FILE' }),
     'trust-every': Flags.string({ description: 'how often newer trust is looked for', default: '1h', helpValue: 'DURATION' }),
     'trust-from': Flags.string({ description: 'directory with trust documents, instead of the server', helpValue: 'DIR' }),
+    'workload-api': Flags.string({
+      description: 'offer the SPIFFE Workload API on this socket, in a directory that only its owner may enter',
+      helpValue: 'unix:PATH',
+    }),
     'log-level': Flags.option({
       options: ['debug', 'info', 'warn', 'error'] as const,
       default: 'info',
@@ -48,6 +53,7 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
       ...(flags['trust-from'] !== undefined && { trustFrom: resolve(flags['trust-from']) }),
       ...(flags['metrics-file'] !== undefined && { metricsFile: resolve(flags['metrics-file']) }),
       alertProgram: flags.alert,
+      workloadApi: flags['workload-api'],
       logLevel: flags['log-level'],
     });
     return { data: { directory, signal }, text: `stopped by ${signal}` };
