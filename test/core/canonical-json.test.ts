@@ -119,6 +119,13 @@ test('one name in two objects, and a string equal to a name, are no duplicates',
   expect(parseStrictJson('[{"a":"a"},{"a":["a","a"],"b\\"":"{"}]', 'x')).toEqual([{ a: 'a' }, { a: ['a', 'a'], 'b"': '{' }]);
 });
 
+test('strings may be long, full of escapes, and end with them', () => {
+  for (const text of ['x'.repeat(15_000_000), '\n'.repeat(7_000_000)]) expect(parseStrictJson(JSON.stringify([text]), 'x')).toEqual([text]);
+  for (const name of ['\\', '"', '\\"', 'a\\\\"{', '":', '[}'])
+    expect(parseStrictJson(JSON.stringify({ [name]: { [name]: name } }), 'x')).toEqual({ [name]: { [name]: name } });
+  expect(() => parseStrictJson('{"a\\\\":1,"a\\\\":2}', 'x')).toThrowError('duplicate');
+});
+
 test('limits hold, and the message never quotes the input', () => {
   expect(() => parseStrictJson('"hunter2', 'the file', { maxLength: 4 })).toThrow(expect.objectContaining({ code: 'ERR_INPUT_TOO_LARGE' }));
   expect(() => parseStrictJson('[[1]]', 'x', { maxDepth: 1 })).toThrow('at most 1 levels');
