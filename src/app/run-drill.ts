@@ -44,7 +44,12 @@ export async function runDrill(world: DrillWorld, request: DrillRequest): Promis
 
 /** Runs the drill of a log again. @throws ERR_DRILL_DIFFERS naming the first line that is another */
 export async function replayDrill(world: DrillWorld, log: DrillLog, what: string): Promise<DrillLog> {
-  const { scenario: document, seed, nodes } = log.begin;
+  const { scenario: document, seed, nodes, mode } = log.begin;
+  if (mode === 'live') {
+    throw new JoineryError('ERR_DRILL_LIVE', `${what}: expected the log of a simulation, found a live one`, {
+      hint: 'a day is not run again: hold it against its rehearsal with joinery drill compare',
+    });
+  }
   const again = await runDrill(world, { document, what, seed, nodes });
   const [old, made] = [formatLog(log.events).split('\n'), formatLog(again.events).split('\n')];
   const line = old.findIndex((text, index) => text !== made[index]);

@@ -3,31 +3,45 @@ import { interviewDrill } from '../../app/interview-drill.ts';
 import { runDrill } from '../../app/run-drill.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { drillWorld, formatOf, interviewer, type LoadedDrill, loadDrill, readAnswers, writeReports } from '../../cli/drill.ts';
-import { positional } from '../../cli/flags.ts';
+import { keyFlags, positional, realmFlags } from '../../cli/flags.ts';
+import { liveDrill } from '../../cli/live-drill.ts';
 import { jsonText } from '../../cli/render/text.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { applyAnswers } from '../../core/drill/answers.ts';
-import { formatLog } from '../../core/drill/log.ts';
+import { type DrillLog, formatLog } from '../../core/drill/log.ts';
 import { drillReport, reportJson } from '../../core/drill/report.ts';
 import { reportText } from '../../core/drill/report-text.ts';
 import { utf8 } from '../../core/encoding.ts';
-import { EXIT_STATUS } from '../../core/errors.ts';
+import { EXIT_STATUS, JoineryError } from '../../core/errors.ts';
 
 export default class DrillRun extends BaseCommand<typeof DrillRun> {
-  static override summary = 'Run a drill in simulation';
+  static override summary = 'Run a drill, in simulation or against running servers';
   static override description =
     'A fleet in virtual time, with nodes that are away, clocks that are wrong and requests that are lost, all from one seed: the same seed ' +
     'gives the same report. The rules of the program decide every step. Nothing of a realm is read or changed. Ends with status 8 when an ' +
-    'objective is missed. The log holds everything: reports are made of it again at any time (drill report).';
+    'objective is missed. The log holds everything: reports are made of it again at any time (drill report). With --live nodes of the drill join the ' +
+    'running servers of the realm, are revoked, and must be refused by each of them; healthy nodes are left alone, and what the drill made is ' +
+    'revoked at the end, also when it is interrupted.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> compromised-node',
     '<%= config.bin %> <%= command.id %> issuing-ca --nodes 100000 --seed 7 --report report.html --log issuing-ca.jsonl',
     '<%= config.bin %> <%= command.id %> compromised-node --interactive --answers-out decisions.json',
+    '<%= config.bin %> <%= command.id %> compromised-node --live --cluster prod --endpoint https://boot.lab.example:8443 --log live.jsonl',
     '<%= config.bin %> <%= command.id %> ours.yaml --answers decisions.json --json',
   ];
   static override args = { scenario: positional({ description: 'name of a drill that comes with joinery, or a file', required: true }) };
   static override flags = {
-    simulate: Flags.boolean({ description: 'in virtual time: the default' }),
+    simulate: Flags.boolean({ description: 'in virtual time: the default', exclusive: ['live'] }),
+    live: Flags.boolean({ description: 'against running servers of the realm', exclusive: ['nodes', 'interactive', 'answers'] }),
+    endpoint: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+      description: 'server that must refuse what is revoked (repeatable; default: the join_urls of the cluster)',
+      helpValue: 'URL',
+    }),
+    cluster: Flags.string({ description: 'cluster that is joined (default: the only one)', dependsOn: ['live'], helpValue: 'NAME' }),
+    role: Flags.string({ description: 'role that is joined (default: the first of the cluster)', dependsOn: ['live'], helpValue: 'NAME' }),
     seed: Flags.integer({ default: 1, min: 0, max: 4_294_967_295, description: 'where chance begins', helpValue: 'N' }),
     nodes: Flags.integer({
       min: 1,
@@ -50,17 +64,18 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
       dependsOn: ['interactive'],
       helpValue: 'FILE',
     }),
+    ...realmFlags,
+    ...keyFlags,
   };
 
   protected async execute(): Promise<Outcome> {
-    const { seed, nodes, report: paths, log: logFile } = this.flags;
+    const { report: paths, log: logFile } = this.flags;
     const { world, progress } = this.context;
     for (const path of paths) formatOf(path);
+    if (!this.flags.live && this.flags.endpoint.length > 0)
+      throw new JoineryError('ERR_USAGE', '--endpoint: expected it with --live, found it without');
     const loaded = await loadDrill(world.files, this.args.scenario);
-    const { what, scenario } = loaded;
-    const document = await this.#decided(loaded);
-    const request = { document, what, seed, ...(nodes !== undefined && { nodes }) };
-    const log = await progress.step(`running ${scenario.name}`, () => runDrill(drillWorld(world), request));
+    const log = await progress.step(`running ${loaded.scenario.name}`, () => this.#run(loaded));
     if (logFile !== undefined) await world.files.create(logFile, utf8(formatLog(log.events)), 0o644);
     await writeReports(world.files, log, paths);
     const report = drillReport(log);
@@ -68,6 +83,15 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     const text = [reportText(report), ...files.map((path) => `wrote ${path}`)].join('\n');
     return { data: { report: reportJson(report), files }, text, exitStatus: report.met ? 0 : EXIT_STATUS.objective };
   }
+
+  async #run(loaded: LoadedDrill): Promise<DrillLog> {
+    const { seed, nodes, live } = this.flags;
+    if (live) return liveDrill(this.context, loaded, this.flags);
+    const document = await this.#decided(loaded);
+    const request = { document, what: loaded.what, seed, ...(nodes !== undefined && { nodes }) };
+    return runDrill(drillWorld(this.context.world), request);
+  }
+
   /** The document with the decisions of people, where there are any. */
   async #decided({ document, scenario }: LoadedDrill): Promise<JsonObject> {
     const { interactive, answers, seed } = this.flags;

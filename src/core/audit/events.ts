@@ -50,6 +50,8 @@ export const AUDIT_EVENTS = {
   'renew.accept': 'a node renewed its certificate',
   'renew.refuse': 'a node was refused a new certificate',
   'revocation.node': 'a node was revoked, with its certificates and tokens',
+  'drill.begin': 'a drill against running servers began',
+  'drill.end': 'a drill against running servers ended, and what it made was revoked',
   'revocation.undo': 'the hold of a certificate or node was ended',
   'package.render': 'an onboarding package was rendered',
 } as const satisfies Record<string, string>;

@@ -52,7 +52,8 @@ export function drillReport({ begin, scenario, events, end }: DrillLog): DrillRe
     mode: begin.mode,
     seed: begin.seed,
     nodes: begin.nodes,
-    duration: scenario.duration,
+    // Live, steps follow each other at once.
+    duration: begin.mode === 'live' ? Math.max(1, end.t) : scenario.duration,
     met: objectives.every(({ met }) => met),
     objectives,
     metrics,
