@@ -295,6 +295,9 @@ ask() {
     cat "$current/node.crt" "$current/chain.crt" >"$pair"
   fi
   for url in $urls; do
+    # What the server before said is no answer of this one.
+    : >"$tmp/head"
+    : >"$tmp/body"
     {
       code=0
       fetch "$1" "${url%/}$2" "$https_bundle" "$pair" "$key" "$4" <"$5" || code=$?
@@ -362,8 +365,9 @@ ask_until_deadline() {
     esac
     say warning "$why; asking again"
     wait=$(header retry-after)
+    # A shell takes a number that starts with 0 for octal, and ends at 08.
     case $wait in
-      '' | *[!0-9]* | ?????*) wait=0 ;;
+      '' | *[!0-9]* | ?????* | 0*) wait=0 ;;
     esac
     [ "$(($(ticks) - started + wait))" -lt "$deadline" ] || die "$failure" "$why; gave up after $deadline seconds"
     sleep "$wait"
@@ -575,7 +579,7 @@ install_identity() {
   for each in "$dir"/identity/gen-*; do
     number=${each##*/gen-}
     case $number in
-      '' | *[!0-9]*) continue ;;
+      '' | *[!0-9]* | 0* | ??????????*) continue ;;
     esac
     [ "$number" -le "$last" ] || last=$number
   done

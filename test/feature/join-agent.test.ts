@@ -192,6 +192,7 @@ describe.concurrent.each([
     expect((await node.run(['renew', ...NOW_OR_NEVER], { env })).status).toBe(82);
     expect(node.snapshot()).toEqual(before);
     answerWith(honest);
+    for (const name of ['gen-08', 'gen-99999999999999999999', 'gen-3 x', 'gen--rf']) mkdirSync(join(node.dir, 'identity', name));
     for (const generation of [2, 3]) {
       const { status, stderr } = await node.run(['renew'], { env });
       expect({ status, stderr }).toEqual({
@@ -314,7 +315,8 @@ describe.concurrent('the join agent and time', () => {
   it('asks again with the same key until the server is there, and tries every URL', async () => {
     let refusals = 2;
     const server = await serve((asked, response) => {
-      if (refusals-- > 0) response.writeHead(503).end();
+      // To a shell 08 is no number.
+      if (refusals-- > 0) response.writeHead(503, { 'retry-after': '08' }).end();
       else honest(asked, response);
     });
     const dead = await deadPort();
@@ -334,7 +336,17 @@ describe.concurrent('the join agent and time', () => {
       else honest(asked, response);
     });
     const node = nodeFor(server);
-    expect((await node.run(['join', ...NOW_OR_NEVER])).status).toBe(75);
+    const { status, stderr } = await node.run(['join', ...NOW_OR_NEVER]);
+    expect({
+      status,
+      lines: stderr
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !line.startsWith('joinery join-agent: ')),
+    }).toEqual({
+      status: 75,
+      lines: [],
+    });
     lost = false;
     expect((await node.run(['join'])).status).toBe(0);
     const [first, second] = server.asked.map(({ body }) => body['csr']).filter((csr) => csr !== undefined);
