@@ -71,11 +71,24 @@ async function installedBefore(world: InstallWorld, { directory, answers }: Inst
   return { state: 'already-installed', identity };
 }
 
+/** What cannot be read among the files of a stick is no answer to anybody; alone, it is what there is to say. */
 function answerFor(answers: readonly OfflineAnswer[], spki: Uint8Array): JoinReply {
-  const replies = answers.map(({ what, bytes }) => ({ what, reply: readAnswerFile(bytes, what) }));
+  const failures: JoineryError[] = [];
+  const replies = answers.flatMap(({ what, bytes }) => {
+    try {
+      const reply = readAnswerFile(bytes, what);
+      return [{ reply, spki: spkiOf(reply, what) }];
+    } catch (error) {
+      // Reading throws nothing else.
+      failures.push(error as JoineryError);
+      return [];
+    }
+  });
   // The last one: the same key is answered with the same certificate.
-  const found = replies.findLast(({ what, reply }) => equalBytes(spkiOf(reply, what), spki));
+  const found = replies.findLast((answer) => equalBytes(answer.spki, spki));
   if (found !== undefined) return found.reply;
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
   throw new JoineryError('ERR_REPLY_KEY', `answers: expected one for the key of this node, found ${answers.length} for other keys`, {
     hint: 'an answer is for the key that asked: was the request made again after it was carried away?',
   });

@@ -29,7 +29,10 @@ async function expand(files: Files, path: string, ending: string): Promise<reado
   // With the dot a link to a directory is followed.
   if (path === '-' || (await files.stat(path)) === undefined || !(await isDirectory(files, path))) return [path];
   // A stick that was in a Mac has ._ files.
-  return (await files.list(path)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).map((name) => join(path, name));
+  const named = (await files.list(path)).filter((name) => name.endsWith(ending) && !name.startsWith('.')).map((name) => join(path, name));
+  const kinds = await Promise.all(named.map(async (file) => (await files.stat(file))?.kind));
+  // Whoever had the stick may have left a pipe, which never ends, or a link out of it.
+  return named.filter((_, index) => kinds[index] === 'file');
 }
 
 async function isDirectory(files: Files, path: string): Promise<boolean> {

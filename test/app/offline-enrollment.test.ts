@@ -124,6 +124,18 @@ describe('a node without a network', () => {
     });
   });
 
+  it('finds its answer beside files that are cut off or no answers, and says what is wrong where there is nothing else', async () => {
+    const world = await scene();
+    await ask(world);
+    await enroll(world);
+    const [answer] = carried(world.stick, '.answer.json') as [{ readonly what: string; readonly bytes: Uint8Array }];
+    const cut = { what: 'a.answer.json', bytes: answer.bytes.subarray(0, 100) };
+    const { node, directory, firstDigests } = world;
+    const from = (answers: readonly (typeof answer)[]) => installOffline(node, { directory, answers, firstDigests, urls: [] });
+    await expect(from([cut])).rejects.toMatchObject({ code: 'ERR_JSON_MALFORMED' });
+    expect(await from([cut, answer, { what: 'z.answer.json', bytes: new Uint8Array() }])).toMatchObject({ state: 'installed' });
+  });
+
   it.each([['n1'], [undefined]])('asks for what its package says (node %s), and takes nothing else', async (name) => {
     const world = await scene();
     const { node, directory, stick } = world;
