@@ -9,7 +9,7 @@ const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedC
 const p256 = ec('P-256');
 const ed25519 = generateKeyPairSync('ed25519').privateKey;
 const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
-const der = (key: KeyObject, type: 'pkcs8' | 'sec1' | 'pkcs1' = 'pkcs8'): Buffer => key.export({ type, format: 'der' } as never);
+const der = (key: KeyObject, type: 'pkcs8' | 'sec1' | 'pkcs1' = 'pkcs8'): Buffer => key.export({ type, format: 'der' } as never) as Buffer;
 const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string;
 const encrypted = p256.export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: 'x' });
 
