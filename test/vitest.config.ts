@@ -8,7 +8,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/system/**', '**/node_modules/**'],
+    exclude: ['test/system/**', 'test/boot/**', 'test/scale/**', '**/node_modules/**'],
     disableConsoleIntercept: true,
     testTimeout: 240_000,
     hookTimeout: 120_000,
