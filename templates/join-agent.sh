@@ -66,8 +66,15 @@ printable() {
   tr -c '[:print:]' ' ' | tr -s ' ' | cut -c 1-300
 }
 
+# Also where a step failed that nobody asks for its status: on a full disk that is any of them.
 cleanup() {
-  [ -z "$tmp" ] || rm -rf "$tmp"
+  status=$?
+  rm -rf "$tmp" 2>/dev/null || :
+  case $status in
+    0 | 6[4-9] | 7? | 8? | 130 | 143) ;;
+    126 | 127) die 69 'expected every tool of this script on this node, found one that cannot be run' ;;
+    *) die 73 "$dir: expected every step to be written, found one that failed" ;;
+  esac
 }
 
 # --- the node directory -------------------------------------------------------------------------------------------------
@@ -133,6 +140,8 @@ prepare() {
     [ -d "$dir/$each" ] || mkdir -m "$mode" "$dir/$each" 2>/dev/null || die 73 "$dir: expected to make $each in it, found that it cannot be written"
   done
   if have flock; then
+    # In a shell of its own: a redirection of exec that fails ends the shell.
+    (: >>"$dir/pending/lock") 2>/dev/null || die 73 "$dir/pending: expected to write in it, found that it cannot be written"
     exec 9>"$dir/pending/lock"
     flock -n 9 || die 71 "$dir: expected to be alone, found another run of the agent"
   fi

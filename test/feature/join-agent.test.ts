@@ -420,6 +420,26 @@ describe.concurrent('the join agent and its node directory', () => {
     expect(server.asked).toEqual([]);
   });
 
+  it.each<[string, number, string]>([
+    ['cannot write', 73, 'exit 1'],
+    ['ends in a way of its own', 73, 'exit 4'],
+    ['cannot be run', 69, 'exit 127'],
+  ])('has a status of its own for a step that %s: %i', async (_what, expected, fault) => {
+    const node = nodeFor(await serve(honest));
+    const bin = join(node.dir, 'faulty');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'cp'), `#!/bin/sh\n${fault}\n`, { mode: 0o755 });
+    const { status } = await node.run(['join', ...NOW_OR_NEVER], { env: { PATH: `${bin}:${process.env['PATH']}` } });
+    expect(status).toBe(expected);
+    expect((await node.run(['join', ...NOW_OR_NEVER])).status).toBe(0);
+  });
+
+  it('has the same status for a lock that cannot be written', async () => {
+    const node = nodeFor(await serve(honest));
+    mkdirSync(join(node.dir, 'pending/lock'), { recursive: true });
+    expect((await node.run(['join', ...NOW_OR_NEVER])).status).toBe(73);
+  });
+
   it.each<[string, readonly string[]]>([
     ['no verb', []],
     ['node alone', ['node']],
