@@ -72,7 +72,7 @@ async function admit(service: JoinService, run: Run, request: JoinRequest, csr: 
       const evidence = await attest(service, run, request.attestation, { csr, cluster, node });
       const order = {
         grant: { cluster, node, role, labels: grant.labels, token: `${grant.format}/${grant.id}`, ...evidence.grant },
-        publicKey: csr.publicKey,
+        csr,
         tokenLifetime: grant.expiresAt === null ? null : ((grant.expiresAt - grant.issuedAt) as Seconds),
         before: entry.record,
       };

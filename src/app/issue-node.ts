@@ -4,9 +4,9 @@ import { JoineryError } from '../core/errors.ts';
 import { formatInstant, type Instant, type Seconds } from '../core/time.ts';
 import { evaluatePolicy, type PolicyAllowed, type PolicyRequest } from '../core/policy/evaluate.ts';
 import { assertRole, clusterOf } from '../core/realm/config.ts';
-import type { SubjectPublicKeyInfo } from '../core/x509/algorithms.ts';
 import { parseAlternativeName } from '../core/x509/alternative-names.ts';
 import type { AlternativeName } from '../core/x509/extension-writer.ts';
+import type { CertificationRequest } from '../core/x509/csr.ts';
 import { PROFILES } from '../core/x509/profiles.ts';
 import type { Run } from './join-run.ts';
 import type { JoinService } from './join-service.ts';
@@ -18,7 +18,8 @@ import type { Realm } from './realm.ts';
 export interface NodeOrder {
   /** All of a node's grant but the identity, which the policy gives. */
   readonly grant: Omit<NodeGrant, 'identity'>;
-  readonly publicKey: SubjectPublicKeyInfo;
+  /** Its signature has been verified. */
+  readonly csr: CertificationRequest;
   /** Of the token; absent for a renewal. */
   readonly tokenLifetime?: Seconds | null | undefined;
   /** Serial number of the certificate that it replaces. */
@@ -54,7 +55,8 @@ export async function issueNode(service: JoinService, realm: Realm, run: Run, or
   const leaf = await issuer.issue({
     profile: PROFILES.node,
     names: namesOf(decision),
-    publicKey: order.publicKey,
+    publicKey: order.csr.publicKey,
+    csr: order.csr.der,
     ttl: decision.lifetime ?? (cluster.node_lifetime as Seconds | undefined),
     renews: order.renews,
     what: 'csr',

@@ -1,10 +1,11 @@
 /** What every request of a node or an admin is served with: long-lived, opened once for a realm. */
-import { isJoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { PortableKeys, WritePkcs12 } from '../core/key-ports.ts';
 import { clusterOf, type RealmConfig } from '../core/realm/config.ts';
 import type { PeersReply } from '../core/join/messages.ts';
 import type { SeedPeers } from '../core/onboarding/model.ts';
 import type { Instant } from '../core/time.ts';
+import type { OpenProvider } from '../core/join/provider.ts';
 import type { Mac } from '../core/token/omnirelay.ts';
 import type { Attestor, JoinObserver, Peer } from './join-peer.ts';
 import { SILENT_OBSERVER } from './join-peer.ts';
@@ -48,6 +49,8 @@ export interface JoinServiceOptions {
    * of every report. @throws ERR_RATE_LIMITED
    */
   readonly admitToken?: (id: string) => void;
+  /** For clusters whose authority is elsewhere; default: there is none. */
+  readonly openProvider?: OpenProvider;
   /** Seconds of a clock that never goes back, with fractions; default: the realm's clock. */
   readonly ticks?: () => number;
 }
@@ -79,9 +82,14 @@ export interface JoinService {
   close(): void;
 }
 
+/** @throws ERR_PROVIDER_UNAVAILABLE */
+function noProvider(): never {
+  throw new JoineryError('ERR_PROVIDER_UNAVAILABLE', 'identity_provider: expected a program that can be run here, found none');
+}
+
 /** Opens the service over a realm whose online keys can be opened. */
 export function openJoinService(realm: Realm, options: JoinServiceOptions): JoinService {
-  const issuers = nodeIssuers();
+  const issuers = nodeIssuers(options.openProvider ?? noProvider);
   const trust = trustCache();
   const refusals = newRefusalBook();
   let current = realm;

@@ -34,6 +34,8 @@ export interface LeafOrder {
   readonly notAfter?: Instant | undefined;
   /** Serial number of the certificate that it replaces. */
   readonly renews?: string | undefined;
+  /** DER of the request that the key came in, where there was one: an authority elsewhere signs requests. */
+  readonly csr?: Uint8Array | undefined;
   /** Names the key in errors. */
   readonly what: string;
 }

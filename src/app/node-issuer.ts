@@ -3,7 +3,9 @@ import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { isServerFault } from '../core/join/problem.ts';
 import { clusterOf } from '../core/realm/config.ts';
 import { findIssuer } from './find-issuer.ts';
+import type { OpenProvider } from '../core/join/provider.ts';
 import { type LeafIssuer, openLeafIssuer } from './leaf-issuer.ts';
+import { openProviderIssuer } from './provider-issuer.ts';
 import type { Realm } from './realm.ts';
 
 export interface NodeIssuers {
@@ -13,12 +15,13 @@ export interface NodeIssuers {
   forget(): void;
 }
 
-export function nodeIssuers(): NodeIssuers {
+/** @param openProvider for clusters whose authority is elsewhere. */
+export function nodeIssuers(openProvider: OpenProvider): NodeIssuers {
   const opened = new Map<string, Promise<LeafIssuer>>();
   const opening = (realm: Realm, cluster: string): Promise<LeafIssuer> => {
     const known = opened.get(cluster);
     if (known !== undefined) return known;
-    const fresh = open(realm, cluster);
+    const fresh = open(realm, cluster, openProvider);
     opened.set(cluster, fresh);
     // What failed is tried again by the next request.
     fresh.catch(() => opened.delete(cluster));
@@ -38,8 +41,9 @@ export function nodeIssuers(): NodeIssuers {
 }
 
 /** @throws ERR_SERVER_ISSUER for whatever is wrong with an authority or its key: a node can do nothing about it but come again. */
-async function open(realm: Realm, cluster: string): Promise<LeafIssuer> {
-  const { issuing_ca: configured } = clusterOf(realm.config, cluster);
+async function open(realm: Realm, cluster: string, openProvider: OpenProvider): Promise<LeafIssuer> {
+  const { issuing_ca: configured, identity_provider: provider } = clusterOf(realm.config, cluster);
+  if (provider !== undefined) return openProviderIssuer(realm, cluster, provider.ca, openProvider(provider));
   try {
     return await openLeafIssuer(realm, configured ?? (await newestAuthority(realm, cluster)), { lint: 'first' });
   } catch (cause) {

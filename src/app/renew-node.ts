@@ -85,7 +85,7 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
   const { role, labels, token, attestation: kept } = old;
   const grant = { cluster, node, role, labels, token, ...(kept !== undefined && { attestation: kept }), ...evidence.grant };
   await service.trustChains();
-  const issue = await issueNode(service, realm, run, { grant, publicKey: csr.publicKey, renews: serial, before });
+  const issue = await issueNode(service, realm, run, { grant, csr, renews: serial, before });
   const answer = answerOf(issue, run.peer.correlationId);
   const details = { ...requestDetails(issue, run), renews: serial };
   await commit(realm.store, {

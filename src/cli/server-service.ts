@@ -1,4 +1,5 @@
 /** Puts a server together without opening a port: the service, its telemetry, its limits, and the handlers over them. */
+import { execProvider } from '../adapters/exec-provider.ts';
 import { createHmac } from 'node:crypto';
 import { resolve } from 'node:path';
 import { execAlert, webhookAlert } from '../adapters/alert-hook.ts';
@@ -74,6 +75,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     admitToken: (id) => assertTokenRate(perToken, id),
     ticks: () => systemTimer.elapsed() / 1000,
     attestors: attestation.attestors,
+    openProvider: execProvider,
   });
   opened.service = service;
   const documents = openPublicDocuments(realm);

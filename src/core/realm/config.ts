@@ -5,6 +5,7 @@ import { publicJwkParser } from '../jwk.ts';
 import { dnsName, name, nearest, trustDomain } from '../names.ts';
 import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
 import { attestationConfig } from './attestation-config.ts';
+import { identityProvider } from './provider-config.ts';
 import { serverConfig } from './server-config.ts';
 
 const url = string({ maxLength: 2048, pattern: /^https:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/[^\s?#]*)?$/, describe: 'an https URL' });
@@ -20,6 +21,8 @@ const cluster = object({
   issuing_ca: optional(name()),
   /** Life of a node's certificate in seconds where the policy names none; default 24 h. */
   node_lifetime: optional(integer(60, 31536000)),
+  /** Who signs the certificates of its nodes, instead of an authority whose key the realm has. */
+  identity_provider: optional(identityProvider),
   /** File with the join policy, relative to the realm; without one nodes join as their tokens say. */
   policy: optional(string({ minLength: 1, maxLength: 1024, pattern: /^[^\0]+$/, describe: 'a path of a policy file' })),
 });
