@@ -10,8 +10,9 @@ import {
   type HandlerContext,
   createContextKey,
   createContextValues,
-} from '@connectrpc/connect';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from './connect.ts';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import { utf8 } from '../core/encoding.ts';
 import { ERRORS } from '../core/errors.ts';

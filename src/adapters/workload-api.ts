@@ -1,6 +1,4 @@
 /** The X.509 part of the SPIFFE Workload API on a Unix socket, by connect: SPIFFE-aware software takes the identity of the node from it. */
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { once } from 'node:events';
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
@@ -8,6 +6,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
 import type { WorkloadIdentity } from '../core/join/workload-identity.ts';
+import { Code, connectNodeAdapter, ConnectError, type ConnectRouter, type HandlerContext } from './connect.ts';
 import { SpiffeWorkloadAPI } from '../proto/gen/spiffe/workload_pb.ts';
 
 export interface WorkloadApi {
