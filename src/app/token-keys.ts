@@ -22,6 +22,8 @@ const tokenKey = object({
   created_at: integer(),
   /** When another key began to sign in its place. */
   retired_at: optional(integer()),
+  /** When it was said to have leaked: from then on it verifies nothing. */
+  compromised_at: optional(integer()),
 });
 
 const tokenKeys = object({ schema: oneOf(['joinery/token-keys/1']), active: string({ maxLength: 43 }), keys: array(tokenKey) });
@@ -47,6 +49,8 @@ export interface TokenKeyRequest {
   readonly algorithm?: JoseAlgorithm;
   /** Default offline: online only if a server mints tokens. */
   readonly custody?: Custody;
+  /** The key before leaked: it, and those before it, verify nothing from now on. Honest tokens by them are refused, too. */
+  readonly compromised?: boolean;
 }
 
 /** What a realm is made of before its store exists. */
@@ -84,7 +88,7 @@ export async function createTokenKey(realm: Realm, request: TokenKeyRequest): Pr
 }
 
 /**
- * Changes the key that signs; the one before goes on verifying until its last token has expired.
+ * Changes the key that signs; the one before goes on verifying until its last token has expired, unless it leaked.
  * @param kid of a standby key; absent: a new key is made, by default of the algorithm and custody of the one before.
  * @throws ERR_TOKEN_KEY_NOT_FOUND, ERR_STORE_CONFLICT and the vault's.
  */
@@ -93,11 +97,13 @@ export async function rotateTokenKey(realm: Realm, request: TokenKeyRequest & { 
   if (kid === undefined) return add(realm, request, true);
   const { keys, version } = await readKeys(realm);
   if (stateOf(realm, keys, findKey(keys, kid)) !== 'standby') throw noKey(kid, 'a standby key');
-  const next = activate(keys, kid, realm.clock.now());
+  const next = activate(keys, kid, realm.clock.now(), request);
   await commit(realm.store, {
     checks: [{ key: KEYS, version }],
     writes: [{ key: KEYS, value: next as unknown as JsonObject }],
-    audit: [auditEvent(realm, { event: 'token.key_activate', subject: kid, details: { replaces: keys.active } })],
+    audit: [
+      auditEvent(realm, { event: 'token.key_activate', subject: kid, details: { replaces: keys.active, ...compromisedOf(request) } }),
+    ],
   });
   return infoOf(realm, next, kid);
 }
@@ -128,8 +134,8 @@ async function prepare(realm: RealmParts, request: TokenKeyRequest, known: Known
   const now = realm.clock.now();
   const entry: TokenKey = { kid, algorithm, jwk, reference, created_at: now };
   const all: TokenKeys = { ...known.keys, keys: [...known.keys.keys, entry] };
-  const value = signs || before === undefined ? activate(all, kid, now) : all;
-  const details: JsonObject = { algorithm, custody, state: value.active === kid ? 'active' : 'standby' };
+  const value = signs || before === undefined ? activate(all, kid, now, request) : all;
+  const details: JsonObject = { algorithm, custody, state: value.active === kid ? 'active' : 'standby', ...compromisedOf(request) };
   return {
     kid,
     writes: [{ key: KEYS, value: value as unknown as JsonObject }],
@@ -138,9 +144,15 @@ async function prepare(realm: RealmParts, request: TokenKeyRequest, known: Known
   };
 }
 
-function activate(keys: TokenKeys, kid: string, now: Instant): TokenKeys {
+function compromisedOf({ compromised }: TokenKeyRequest): JsonObject {
+  return compromised === true ? { compromised } : {};
+}
+
+function activate(keys: TokenKeys, kid: string, now: Instant, { compromised }: TokenKeyRequest): TokenKeys {
   const retire = (entry: TokenKey): TokenKey => (entry.kid === keys.active && entry.kid !== kid ? { ...entry, retired_at: now } : entry);
-  return { ...keys, active: kid, keys: keys.keys.map(retire) };
+  const close = (entry: TokenKey): TokenKey =>
+    compromised === true && entry.retired_at !== undefined ? { ...entry, compromised_at: entry.compromised_at ?? now } : entry;
+  return { ...keys, active: kid, keys: keys.keys.map(retire).map(close) };
 }
 
 /** @returns the keys in the order of their creation. */
@@ -200,12 +212,14 @@ function noKey(kid: string, expected: string): JoineryError {
 function stateOf(realm: RealmParts, keys: TokenKeys, entry: TokenKey): TokenKeyState {
   if (entry.kid === keys.active) return 'active';
   if (entry.retired_at === undefined) return 'standby';
-  return realm.clock.now() < verifiesUntil(realm, entry.retired_at) ? 'retiring' : 'retired';
+  return realm.clock.now() < verifiesUntil(realm, entry as Retired) ? 'retiring' : 'retired';
 }
 
+type Retired = TokenKey & { readonly retired_at: number };
+
 /** A token of the last second before the change may live this long. */
-function verifiesUntil(realm: RealmParts, retiredAt: number): Instant {
-  return (retiredAt + maxTokenLifetime(realm.config) + CLOCK_SKEW) as Instant;
+function verifiesUntil(realm: RealmParts, { retired_at: retiredAt, compromised_at: leaked }: Retired): Instant {
+  return (leaked ?? retiredAt + maxTokenLifetime(realm.config) + CLOCK_SKEW) as Instant;
 }
 
 function infoOf(realm: RealmParts, keys: TokenKeys, kid: string): TokenKeyInfo {
@@ -216,6 +230,6 @@ function infoOf(realm: RealmParts, keys: TokenKeys, kid: string): TokenKeyInfo {
     custody: entry.reference.custody,
     state: stateOf(realm, keys, entry),
     createdAt: entry.created_at as Instant,
-    ...(entry.retired_at !== undefined && { verifiesUntil: verifiesUntil(realm, entry.retired_at) }),
+    ...(entry.retired_at !== undefined && { verifiesUntil: verifiesUntil(realm, entry as Retired) }),
   };
 }

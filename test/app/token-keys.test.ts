@@ -59,6 +59,24 @@ describe('rotation', () => {
     expect(await codeOf(openTokenSigner(realm, before?.kid))).toBe('ERR_TOKEN_KEY_NOT_FOUND');
   });
 
+  test('after a leak closes the key and every one before it at once, and no standby', async () => {
+    const realm = await tokenRealm({ token: { max_lifetime: 3600 } });
+    const first = await mintToken(realm, worker);
+    const standby = await createTokenKey(realm, {});
+    await rotateTokenKey(realm, {});
+    const second = await mintToken(realm, worker);
+    const verify = (minted: typeof first) => codeOf(verifyToken(realm, { token: minted.token.reveal(), cluster: 'prod' }));
+    expect(await verify(first)).toBe('ok');
+    await rotateTokenKey(realm, { compromised: true });
+    expect(auditOf(realm).at(-1)).toMatchObject({ event: 'token.key', details: { compromised: true } });
+    expect([await verify(first), await verify(second)]).toEqual(['ERR_TOKEN_KEY_UNKNOWN', 'ERR_TOKEN_KEY_UNKNOWN']);
+    expect((await listTokenKeys(realm)).map(({ state }) => state)).toEqual(['retired', 'standby', 'retired', 'active']);
+    realm.clock.advance(10);
+    expect(await rotateTokenKey(realm, { kid: standby.kid, compromised: true })).toMatchObject({ state: 'active' });
+    const [oldest] = await listTokenKeys(realm);
+    expect(oldest?.verifiesUntil).toBe(realm.clock.now() - 10);
+  });
+
   test('to a standby key activates it, once', async () => {
     const realm = await tokenRealm();
     const [before] = await listTokenKeys(realm);

@@ -15,6 +15,7 @@ const documents = [
   'docs/guides/offline-enrollment.md',
   'docs/guides/agent-on-a-node.md',
   'docs/guides/join-a-node.md',
+  'docs/guides/runbooks.md',
 ];
 
 describe('the runner sees what differs', () => {
