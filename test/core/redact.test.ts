@@ -22,7 +22,13 @@ describe('redactText', () => {
   });
 
   test('leaves ids, digests, names and times alone', () => {
-    for (const text of [hex(64), 'spiffe://control.example/prod/worker/n-1', 'node-1.prod.example.internal', '2026-11-22T10:00:00Z', 'c-1:2'])
+    for (const text of [
+      hex(64),
+      'spiffe://control.example/prod/worker/n-1',
+      'node-1.prod.example.internal',
+      '2026-11-22T10:00:00Z',
+      'c-1:2',
+    ])
       expect(redactText(text)).toBe(text);
   });
 });
