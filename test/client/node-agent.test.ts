@@ -2,10 +2,13 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createCa } from '../../src/app/create-ca.ts';
 import { revokeNode } from '../../src/app/revoke-node.ts';
 import { readNodeIdentity } from '../../src/app/node-identity.ts';
+import type { AgentWorld } from '../../src/client/agent-world.ts';
+import { startAgent } from '../../src/client/node-agent.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import { parseAgentDocument } from '../../src/core/join/agent-state.ts';
 import { parseStrictJson } from '../../src/core/canonical-json.ts';
+import { PURPOSES } from '../../src/core/trust/purpose.ts';
 import { agentFleet, DIRECTORY, type Fleet, type FleetNode } from '../fakes/agent-fleet.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -185,4 +188,49 @@ test('trust from the server between renewals; a look that fails is logged and co
   await fleet.run(200);
   expect(node.lines.join('\n')).toContain('trust applied {"purpose":"control-plane-https","version":2}');
   expect(fleet.asked.filter(({ path }) => path === '/v1/trust-report').length).toBeGreaterThan(0);
+});
+
+test('consumers get the identity once for each change, and hear of its end', async () => {
+  fleet = await agentFleet(LIFE);
+  const given: (string | undefined)[] = [];
+  const node = await fleet.join('n1');
+  await fleet.stop();
+  const publish: NonNullable<AgentWorld['publish']> = (identity) => void given.push(identity?.spiffeId);
+  Object.assign(node.world, { publish });
+  const again = fleet.start(node);
+  await fleet.run(60);
+  again.agent.now();
+  await fleet.run(120);
+  const id = 'spiffe://control.example.internal/prod/worker/n1';
+  expect(given).toEqual([id, id]);
+  fleet.outage = true;
+  await fleet.run(LIFE * 1.1);
+  expect(given).toEqual([id, id, undefined]);
+});
+
+test('trust from a directory: what is not there yet is logged and changes nothing, and no server is asked', async () => {
+  fleet = await agentFleet(LIFE);
+  const node = await fleet.join('n1', { trustFrom: '/stick', trustEvery: 60 });
+  const asked = fleet.asked.length;
+  await fleet.run(150);
+  expect(node.lines.filter((line) => line.includes('trust: failed')).length).toBeGreaterThan(1);
+  await node.files.makeDirectory('/stick', 0o755);
+  const chains = await fleet.service.trustChains();
+  for (const purpose of PURPOSES) await put(node, `/stick/${purpose}.json`, JSON.stringify(chains[purpose]));
+  const failures = node.lines.filter((line) => line.includes('trust: failed')).length;
+  await fleet.run(200);
+  expect(node.lines.filter((line) => line.includes('trust: failed')).length).toBeLessThanOrEqual(failures + 1);
+  expect(fleet.asked).toHaveLength(asked);
+});
+
+test('a bug is not taken for a fault of the outside', async () => {
+  fleet = await agentFleet(LIFE);
+  const node = await fleet.join('n1');
+  await fleet.run(10);
+  await fleet.stop();
+  const publish = (): never => {
+    throw new TypeError('a bug');
+  };
+  const agent = startAgent({ ...node.world, publish }, { directory: DIRECTORY, timeoutMs: 1000, trustEvery: 60 });
+  await expect(agent.done).rejects.toThrow('a bug');
 });
