@@ -9,8 +9,8 @@ import { REVOCATION_REASON_NAMES } from '../../core/x509/crl-writer.ts';
 export default class CertRevoke extends BaseCommand<typeof CertRevoke> {
   static override summary = 'Revoke a certificate by its serial number';
   static override description =
-    'The whole serial number, exactly: of a leaf, of an authority under a parent, or of a cross-certificate. It is for good. The next ' +
-    'joinery ca crl of its issuer lists it.';
+    'The whole serial number, exactly: of a leaf, of an authority under a parent, or of a cross-certificate. It is for good, unless the ' +
+    'reason is certificateHold (revocation undo). The next joinery ca crl of its issuer lists it.';
   static override examples = ['<%= config.bin %> <%= command.id %> 5f0c6e2d8f3b4a7c9d1e2f3a4b5c6d7e --reason keyCompromise'];
   static override args = { serial: positional({ description: 'serial number in hex', required: true }) };
   static override flags = {
