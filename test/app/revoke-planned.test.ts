@@ -59,7 +59,10 @@ describe('planRevocations and revokePlanned', () => {
     expect(done).toEqual({ serials: [n1.certificate.serialNumber], tokens: [], already: false });
     expect((await auditEvents(world.realm)).slice(before).map(({ event }) => event)).toEqual(['revocation.node', 'cert.revoke']);
     await expect(enters(world, n1)).rejects.toThrow(refusal('ERR_CERTIFICATE_REVOKED'));
-    await expect(joinAs(world, 'n1', 'prod', named.token.reveal())).rejects.toThrow(refusal('ERR_NODE_REVOKED'));
+    // The tokens of the node end with it, and a new one needs --allow-reentry.
+    await expect(joinAs(world, 'n1', 'prod', named.token.reveal())).rejects.toThrow(refusal('ERR_TOKEN_SUPERSEDED'));
+    world.realm.clock.advance(2);
+    await expect(joinAs(world, 'n1')).rejects.toThrow(refusal('ERR_NODE_REVOKED'));
     expect(await enters(world, n2)).toMatchObject({ node: 'n2' });
     const again = await revoke(world, { kind: 'node', node: 'n1' });
     expect([again.plan.nodes[0]?.already, again.done]).toEqual([true, { serials: [], tokens: [], already: true }]);
