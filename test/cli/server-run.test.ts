@@ -194,8 +194,8 @@ describe('server start', () => {
         started: async ({ listen, admin }) => {
           expect([listen, admin].map((url) => new URL(url).hostname)).toEqual(['127.0.0.1', '127.0.0.1']);
           process.emit('SIGHUP', 'SIGHUP');
-          setTimeout(() => process.emit('SIGTERM', 'SIGTERM'), 50);
-          setTimeout(() => process.emit('SIGINT', 'SIGINT'), 52);
+          // One after the other in one turn: later the server may be gone, and the second signal would meet the next test.
+          setTimeout(() => process.emit('SIGTERM', 'SIGTERM') && process.emit('SIGINT', 'SIGINT'), 50);
           return Promise.resolve();
         },
       }),
