@@ -43,9 +43,8 @@ export function openHttpTransport(options: TransportOptions): Transport {
       const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
       const where = `${options.server.host}:${options.server.port}`;
       if (signal.aborted) throw timeLimit(where, deadline);
-      const work = async (): Promise<TransportResponse> => (await connection(request.timeoutMs)).exchange(request, signal);
       try {
-        return await untilAborted(work(), signal);
+        return await untilAborted(send(connection, request, signal), signal);
       } catch (cause) {
         throw failure(cause, where, deadline, request.signal);
       }
@@ -56,6 +55,26 @@ export function openHttpTransport(options: TransportOptions): Transport {
       current = undefined;
     },
   };
+}
+
+/** How often a request is sent that servers end their connection on. */
+const MAX_SENDINGS = 3;
+
+/** A server that ends an idle connection may meet a request on its way: that one goes over a new connection. */
+async function send(
+  connection: (timeoutMs: number) => Promise<Connection>,
+  request: TransportRequest,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
+  for (let sending = 1; ; sending++) {
+    const used = await connection(request.timeoutMs);
+    try {
+      return await used.exchange(request, signal);
+    } catch (error) {
+      if (!(error instanceof Unprocessed) || sending === MAX_SENDINGS) throw error;
+      used.retire();
+    }
+  }
 }
 
 /** What a connection is made with: other trust or another identity needs another one. */
@@ -137,7 +156,9 @@ async function http2Exchange(
   const answered = Promise.all([responseOf(stream), readBody(stream, request.maxBytes)]);
   // Without a body the stream has ended our side already.
   if (body !== undefined) stream.end(body);
-  const [raw, bytes] = await answered;
+  const [raw, bytes] = await answered.catch((error: unknown) => {
+    throw stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? new Unprocessed() : error;
+  });
   // A session that was destroyed can look like a clean end of its streams.
   if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Truncated();
   return whole({ status: Number(raw[':status']), headers: headerMap(raw), body: bytes });
@@ -193,6 +214,10 @@ async function http1Exchange(
 }
 
 class Truncated extends Error {}
+/** The server has not looked at the request (RFC 9113 section 8.7): it may be sent again, whatever it asks for. */
+class Unprocessed extends Error {
+  readonly code = 'REFUSED_STREAM';
+}
 class TooLarge extends Error {
   readonly maxBytes: number;
   constructor(maxBytes: number) {

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openHttpTransport } from '../../src/adapters/http-transport.ts';
 import { plainPem } from '../../src/adapters/pkcs8.ts';
@@ -56,6 +57,29 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof JoineryError ? error.code : String(error)),
   );
 const echo: Script = (asked) => sendJson(asked, 200, { path: asked.path, body: asked.body });
+
+describe('a stream that the server refuses unseen', () => {
+  const refusing = async (refusals: number) => {
+    const server = await serve((asked) => {
+      if (server.asked.length <= refusals) asked.response.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      else sendJson(asked, 200, {});
+    });
+    return { server, transport: transportTo(server) };
+  };
+
+  test('is sent again over a new connection, whatever it asks for', async () => {
+    const { server, transport } = await refusing(2);
+    expect((await transport.request(post())).status).toBe(200);
+    expect(server.asked.map(({ method }) => method)).toEqual(['POST', 'POST', 'POST']);
+    expect(new Set(server.asked.map(({ session }) => session)).size).toBe(3);
+  });
+
+  test('is given up when it is refused each time', async () => {
+    const { server, transport } = await refusing(99);
+    expect(await codeOf(transport.request(ask()))).toBe('ERR_REPLY_TRUNCATED');
+    expect(server.asked).toHaveLength(3);
+  });
+});
 
 describe.each([
   ['HTTP/2', ['h2', 'http/1.1']],
