@@ -7,7 +7,8 @@ import { JoineryError } from '../core/errors.ts';
 import { fileError } from '../core/file-error.ts';
 import type { FileInfo, Files } from '../core/ports.ts';
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Runs work on a path; what the system refuses becomes a coded error that names the path. */
+export async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -16,7 +17,8 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes durable which names are in a directory. */
+export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY);
   try {
     await handle.sync();

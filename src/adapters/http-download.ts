@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { JoineryError } from '../core/errors.ts';
+import { readBounded } from './bounded-body.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -52,15 +53,9 @@ async function readAll(response: IncomingMessage, url: string, maxBytes: number)
     response.destroy();
     throw new JoineryError('ERR_TRUST_DOWNLOAD', `${url}: expected status 200, found ${response.statusCode}`);
   }
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of response) {
-    total += (chunk as Buffer).length;
-    if (total > maxBytes) {
-      response.destroy();
-      throw new JoineryError('ERR_INPUT_TOO_LARGE', `${url}: expected at most ${maxBytes} bytes, found more`);
-    }
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
+  return readBounded(
+    response,
+    maxBytes,
+    () => new JoineryError('ERR_INPUT_TOO_LARGE', `${url}: expected at most ${maxBytes} bytes, found more`),
+  );
 }

@@ -3,7 +3,6 @@
  * asked for and never judged here: which routes need one, and whether this one still counts, is decided for every request above.
  */
 import { constants } from 'node:crypto';
-import { once } from 'node:events';
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -11,10 +10,9 @@ import {
   type Http2ServerResponse,
   type SecureServerOptions,
 } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Fingerprint } from '../core/digest.ts';
-import { JoineryError } from '../core/errors.ts';
 import { addressGroup } from '../core/join/address-group.ts';
 import type { HttpHandler } from '../core/join/http.ts';
 import type { ListenAddress, ServerLimits } from '../core/realm/server-config.ts';
@@ -22,6 +20,7 @@ import type { Secret } from '../core/secret.ts';
 import { addressOf, type ConnectedPeer, Connections, endWhenIdle } from './http-connections.ts';
 import { type AnyRequest, type AnyResponse, exchange, type ExchangeOptions, pathOf, socketOf } from './http-exchange.ts';
 import { OpenRequests } from './http-work.ts';
+import { listenOn } from './listen.ts';
 
 export interface TlsCredentials {
   /** PEM: the server's certificate, those above it, and the root, which clients with a pin look for. */
@@ -128,7 +127,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
     dispatch(options, { request, response, stopping, work });
   });
-  const address = await listenOn(server, options.listen);
+  const address = await listenOn(server, options.listen, 'listen');
   return {
     address,
     setCredentials: (credentials) => server.setSecureContext(tlsOptions(credentials)),
@@ -196,24 +195,6 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   const line = status[error.code as keyof typeof status] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   setTimeout(() => socket.destroy(), 200).unref();
-}
-
-async function listenOn(server: Http2SecureServer, { host, port }: ListenAddress): Promise<ListenAddress> {
-  server.listen({ host, port, backlog: 4096 });
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    throw new JoineryError(
-      'ERR_SERVER_LISTEN',
-      `listen: expected to open ${host}:${port}, found ${(cause as NodeJS.ErrnoException).code}`,
-      {
-        hint: 'is another server there? server.listen in joinery.yaml names another address',
-        cause,
-      },
-    );
-  }
-  const bound = server.address() as AddressInfo;
-  return { host: bound.address, port: bound.port };
 }
 
 /** Sessions are told to go away; what they have under way is answered until the deadline. */

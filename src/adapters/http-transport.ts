@@ -5,11 +5,12 @@
 import { once } from 'node:events';
 import { Agent, request as http1Request, type IncomingMessage } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as http2Connect, constants, type IncomingHttpHeaders } from 'node:http2';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { JoineryError } from '../core/errors.ts';
 import type { ServerAddress } from '../core/key-ports.ts';
 import type { Transport, TransportOptions, TransportRequest, TransportResponse, TransportTls } from '../core/join/transport.ts';
+import { readBounded } from './bounded-body.ts';
 import { chainOf, connectPinned } from './pinned-tls.ts';
 
 /** One connection and how requests go over it. */
@@ -153,7 +154,7 @@ async function http2Exchange(
     },
     { signal, endStream: body === undefined },
   );
-  const answered = Promise.all([responseOf(stream), readBody(stream, request.maxBytes)]);
+  const answered = Promise.all([responseOf(stream), readBounded(stream, request.maxBytes, () => new TooLarge(request.maxBytes))]);
   // Without a body the stream has ended our side already.
   if (body !== undefined) stream.end(body);
   const [raw, bytes] = await answered.catch((error: unknown) => {
@@ -208,7 +209,7 @@ async function http1Exchange(
   });
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-  const bytes = await readBody(response, request.maxBytes);
+  const bytes = await readBounded(response, request.maxBytes, () => new TooLarge(request.maxBytes));
   if (!response.complete) throw new Truncated();
   return whole({ status: response.statusCode as number, headers: headerMap(response.headers), body: bytes });
 }
@@ -224,18 +225,6 @@ class TooLarge extends Error {
     super('too large');
     this.maxBytes = maxBytes;
   }
-}
-
-/** Stops at the limit, whatever the server announced. */
-async function readBody(stream: Readable, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of stream) {
-    total += (chunk as Buffer).length;
-    if (total > maxBytes) throw new TooLarge(maxBytes);
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
 }
 
 function headerMap(headers: Readonly<Record<string, string | string[] | number | undefined>>): ReadonlyMap<string, string> {

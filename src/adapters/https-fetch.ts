@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { HttpsFetch, HttpsRequest } from '../core/attest/context.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
+import { readBounded } from './bounded-body.ts';
 
 /** A join waits for it. */
 const TIMEOUT_MS = 5000;
@@ -44,17 +45,7 @@ function send({ method, url, headers, body, anchors }: HttpsRequest, timeoutMs: 
 }
 
 async function readAll(response: IncomingMessage, { url, maxBytes }: HttpsRequest): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of response) {
-    total += (chunk as Buffer).length;
-    if (total > maxBytes) {
-      response.destroy();
-      throw unavailable(url, `more than ${maxBytes} bytes`);
-    }
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
+  return readBounded(response, maxBytes, () => unavailable(url, `more than ${maxBytes} bytes`));
 }
 
 function unavailable(url: string, found: string, cause?: unknown): JoineryError {

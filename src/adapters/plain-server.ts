@@ -1,10 +1,8 @@
 /** HTTP/1.1 without TLS, for the own listener of health, readiness and metrics: on loopback, or behind what protects it. */
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { JoineryError } from '../core/errors.ts';
 import type { HttpHandler } from '../core/join/http.ts';
 import type { ListenAddress } from '../core/realm/server-config.ts';
+import { listenOn } from './listen.ts';
 
 export interface PlainServer {
   readonly address: ListenAddress;
@@ -35,22 +33,9 @@ export async function startPlainServer({ host, port }: ListenAddress, handler: H
       () => response.writeHead(500).end(),
     );
   });
-  server.listen({ host, port });
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    throw new JoineryError(
-      'ERR_SERVER_LISTEN',
-      `admin_listen: expected to open ${host}:${port}, found ${(cause as NodeJS.ErrnoException).code}`,
-      {
-        hint: 'is another server there? server.admin_listen in joinery.yaml names another address',
-        cause,
-      },
-    );
-  }
-  const bound = server.address() as AddressInfo;
+  const address = await listenOn(server, { host, port }, 'admin_listen');
   return {
-    address: { host: bound.address, port: bound.port },
+    address,
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();

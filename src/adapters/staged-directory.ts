@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
 import type { StageDirectory, StagedDirectory, StageTree } from '../core/ports.ts';
 import { fileError } from '../core/file-error.ts';
+import { syncDirectory } from './files.ts';
 
 type StagedFile = Parameters<StageDirectory>[1][number];
 
@@ -27,7 +28,7 @@ function stagedAt(temporary: string, target: string, path: string): StagedDirect
       await assertFree(target);
       try {
         await rename(temporary, target);
-        await sync(dirname(target));
+        await syncDirectory(dirname(target));
       } catch (error) {
         throw fileError(error, path);
       }
@@ -65,8 +66,8 @@ export const stageTree: StageTree = async (path) => {
     write,
     sync: async (name, bytes, mode) => {
       write(name, bytes, mode);
-      await sync(join(temporary, name));
-      await sync(dirname(join(temporary, name)));
+      await syncDirectory(join(temporary, name));
+      await syncDirectory(dirname(join(temporary, name)));
     },
   };
 };
@@ -101,22 +102,13 @@ async function writeAll(root: string, files: readonly StagedFile[]): Promise<voi
   const directories = [...new Set(files.map((file) => dirname(join(root, file.path))))].sort();
   for (const directory of directories) if (directory !== root) await mkdir(directory, { mode: 0o700 });
   for (const file of files) await writeNew(join(root, file.path), file);
-  for (const directory of directories) await sync(directory);
+  for (const directory of directories) await syncDirectory(directory);
 }
 
 async function writeNew(path: string, { bytes, mode }: StagedFile): Promise<void> {
   const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function sync(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY);
-  try {
     await handle.sync();
   } finally {
     await handle.close();

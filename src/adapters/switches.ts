@@ -1,27 +1,9 @@
 /** Renames and links, by which a new generation of files takes the place of the old one in one step. */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { lstat, open, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError } from '../core/file-error.ts';
 import type { Switches } from '../core/ports.ts';
-
-async function sync(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw fileError(error, path);
-  }
-}
+import { guarded, syncDirectory } from './files.ts';
 
 /** rename(2) would replace an empty directory. */
 async function assertFree(path: string): Promise<void> {
@@ -39,9 +21,9 @@ export const systemSwitches: Switches = {
     guarded(to, async () => {
       await assertFree(to);
       // What is in it was synced when it was written; its entries and its new name are synced here.
-      await sync(from);
+      await syncDirectory(from);
       await rename(from, to);
-      await sync(dirname(to));
+      await syncDirectory(dirname(to));
     }),
   target: (path) =>
     guarded(path, async () => {
@@ -62,6 +44,6 @@ export const systemSwitches: Switches = {
         await rm(temporary, { force: true });
         throw error;
       }
-      await sync(dirname(path));
+      await syncDirectory(dirname(path));
     }),
 };

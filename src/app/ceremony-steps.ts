@@ -5,7 +5,7 @@ import type { CeremonyRecord } from '../core/ceremony/record.ts';
 import { digestOf } from '../core/digest.ts';
 import { toBase64, toPem, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import type { StoreCheck, StoreEntry } from '../core/ports.ts';
+import type { StoreCheck } from '../core/ports.ts';
 import { formatInstant } from '../core/time.ts';
 import { type Certificate, readSigned } from '../core/x509/certificate.ts';
 import { issueCertificate } from '../core/x509/issue.ts';
@@ -17,6 +17,7 @@ import { crossKey } from './cross-records.ts';
 import { crlFile, readLast } from './issue-crl.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { revocationPrefix } from './revoke-certificate.ts';
+import { storePages } from './store-pages.ts';
 
 export type SignedStep = CeremonyRecord['steps'][number];
 
@@ -127,11 +128,7 @@ export async function assertComplete(realm: Realm, step: CrlStep): Promise<Store
     );
   const listed = new Set(step.revoked.map(({ serial }) => serial));
   const prefix = revocationPrefix(step.issuer);
-  for (
-    let page = await realm.store.list(prefix);
-    page.length > 0;
-    page = await realm.store.list(prefix, { after: (page.at(-1) as StoreEntry).key })
-  ) {
+  for await (const page of storePages(realm.store, prefix)) {
     const missing = page.find(({ key }) => !listed.has(key.slice(prefix.length)));
     if (missing !== undefined)
       throw new JoineryError(

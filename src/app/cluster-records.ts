@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { Store, StoreCheck, StoreEntry, StoreWrite } from '../core/ports.ts';
 import type { Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 
 const PREFIX = 'cluster/';
 export const clusterKey = (clusterName: string): string => `${PREFIX}${clusterName}`;
@@ -20,8 +21,7 @@ function read({ key, value, version }: StoreEntry): StoredCluster {
 /** All clusters with a shared certificate, by name. @throws ERR_REALM_MALFORMED */
 export async function readClusters({ store }: Pick<Realm, 'store'>): Promise<readonly StoredCluster[]> {
   const found: StoredCluster[] = [];
-  for (let page = await store.list(PREFIX); page.length > 0; page = await store.list(PREFIX, { after: (page.at(-1) as StoreEntry).key }))
-    found.push(...page.map(read));
+  for await (const page of storePages(store, PREFIX)) found.push(...page.map(read));
   return found;
 }
 

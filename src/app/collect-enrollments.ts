@@ -2,6 +2,7 @@
 import type { StoreEntry } from '../core/ports.ts';
 import { fingerprintKey, NODE_CERTIFICATE_PREFIX, parseNodeCertificate, renewalKey } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 import { moveClockMark } from './token-state.ts';
 
 /** Seconds after its end for which a certificate is remembered: clocks differ, and people ask. */
@@ -22,13 +23,11 @@ export async function collectEnrollments(realm: Realm): Promise<CollectEnrollmen
   const now = realm.clock.now();
   let removed = 0;
   let kept = 0;
-  let page = await realm.store.list(NODE_CERTIFICATE_PREFIX, { limit: PAGE });
-  while (page.length > 0) {
+  for await (const page of storePages(realm.store, NODE_CERTIFICATE_PREFIX, PAGE)) {
     const ended = page.filter(({ key, value }) => parseNodeCertificate(key, value).not_after + KEPT_AFTER_END <= now);
     if (ended.length > 0) await remove(realm, ended);
     removed += ended.length;
     kept += page.length - ended.length;
-    page = await realm.store.list(NODE_CERTIFICATE_PREFIX, { after: (page.at(-1) as StoreEntry).key, limit: PAGE });
   }
   return { removed, kept };
 }

@@ -4,6 +4,7 @@ import type { StoreEntry } from '../core/ports.ts';
 import type { Instant } from '../core/time.ts';
 import { SAME_REQUEST_GRACE } from '../core/token/use.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 import { moveClockMark } from './token-state.ts';
 
 const PREFIXES = ['token-use/', 'token-revoked/', 'token/jwt/', 'token/k3s/', 'token/kubeadm/', 'token/omnirelay/', 'token/secure/'];
@@ -24,12 +25,11 @@ export async function collectTokens(realm: Realm): Promise<CollectTokensResult> 
   let removed = 0;
   let kept = 0;
   for (const prefix of PREFIXES) {
-    for (let page = await realm.store.list(prefix, { limit: PAGE }); page.length > 0;) {
+    for await (const page of storePages(realm.store, prefix, PAGE)) {
       const ended = page.filter((entry) => endOf(entry.value) <= now);
       if (ended.length > 0) await remove(realm, now, prefix, ended);
       removed += ended.length;
       kept += page.length - ended.length;
-      page = await realm.store.list(prefix, { after: (page.at(-1) as StoreEntry).key, limit: PAGE });
     }
   }
   return { removed, kept };

@@ -2,10 +2,11 @@
 import { parsePem, type PemBlock } from '../core/encoding.ts';
 import { name } from '../core/names.ts';
 import { integer, object, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
-import type { StoreCheck, StoreEntry } from '../core/ports.ts';
+import type { StoreCheck } from '../core/ports.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import { revocationRecord } from './ca-records.ts';
 import type { Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 
 const crossRecord = object({
   /** The authority whose subject and key it certifies. */
@@ -33,7 +34,7 @@ export const crossKey = (caName: string, by: string): string => `${PREFIX}${caNa
 export async function readCrosses({ store }: Pick<Realm, 'store'>, caName?: string): Promise<readonly CrossCertificate[]> {
   const prefix = caName === undefined ? PREFIX : `${PREFIX}${caName}/`;
   const found: CrossCertificate[] = [];
-  for (let page = await store.list(prefix); page.length > 0; page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key })) {
+  for await (const page of storePages(store, prefix)) {
     for (const { key, value, version } of page) {
       const where = `state.db, record ${key}`;
       const record = parseDocument(crossRecord, value, where, 'ERR_REALM_MALFORMED');

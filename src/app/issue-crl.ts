@@ -4,7 +4,7 @@ import { concat } from '../core/encoding.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
 import { assertInternal, JoineryError } from '../core/errors.ts';
 import { integer, object, parseDocument } from '../core/parse.ts';
-import type { StoreCheck, StoreEntry } from '../core/ports.ts';
+import type { StoreCheck } from '../core/ports.ts';
 import { formatInstant, type Instant, plus, type Seconds } from '../core/time.ts';
 import { isSignedBy } from '../core/x509/certificate.ts';
 import { parseRevocationList } from '../core/x509/crl.ts';
@@ -14,6 +14,7 @@ import { type CertificateAuthority, readCa } from './ca-records.ts';
 import { openAnyCaKey } from './create-ca.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { parseRevocation, revocationPrefix } from './revoke-certificate.ts';
+import { storePages } from './store-pages.ts';
 
 export interface IssueCrlInput {
   readonly name: string;
@@ -111,7 +112,7 @@ async function collect({ store }: Realm, caName: string, lastUpdate: number): Pr
   const prefix = revocationPrefix(caName);
   const pieces: Uint8Array[] = [];
   let entries = 0;
-  for (let page = await store.list(prefix); page.length > 0; page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key })) {
+  for await (const page of storePages(store, prefix)) {
     const listed = page
       .map(({ key, value }) => parseRevocation(key, value))
       // RFC 5280 section 3.3: an entry goes only after it was on a list that was issued beyond the certificate's end.

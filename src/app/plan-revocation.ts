@@ -5,8 +5,9 @@ import type { RevocationReason } from '../core/x509/crl-writer.ts';
 import { showEnrollment } from './enrollments.ts';
 import { type NodeRecord, NODES, parseNode } from './node-records.ts';
 import type { Realm } from './realm.ts';
-import { findTarget, type NamedNode, pages, type RevocationTarget } from './revocation-targets.ts';
+import { findTarget, type NamedNode, type RevocationTarget } from './revocation-targets.ts';
 import { isStanding, planRevocation } from './revoke-certificate.ts';
+import { storePages } from './store-pages.ts';
 import { findToken, pageOfTokens, type StoredToken } from './token-records.ts';
 import { revocationKey } from './token-state.ts';
 
@@ -116,6 +117,6 @@ async function liveTokens({ store, clock }: Realm): Promise<readonly Grant[]> {
 
 async function allNodes({ store }: Realm): Promise<readonly NodeRecord[]> {
   const records: NodeRecord[] = [];
-  for await (const page of pages(store, NODES)) records.push(...page.map(({ key, value }) => parseNode(key, value)));
+  for await (const page of storePages(store, NODES)) records.push(...page.map(({ key, value }) => parseNode(key, value)));
   return records;
 }

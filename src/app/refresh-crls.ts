@@ -1,10 +1,10 @@
 /** Keeps the revocation lists of online authorities fresh, so that whoever asks for one makes nobody sign. */
-import type { StoreEntry } from '../core/ports.ts';
 import { isJoineryError, type JoineryError } from '../core/errors.ts';
 import { type CertificateAuthority, readCas } from './ca-records.ts';
 import { issueCrl, type IssueCrlResult, readLast } from './issue-crl.ts';
 import type { Realm } from './realm.ts';
 import { parseRevocation, revocationPrefix } from './revoke-certificate.ts';
+import { storePages } from './store-pages.ts';
 
 export interface RefreshedCrls {
   readonly issued: readonly IssueCrlResult[];
@@ -48,7 +48,7 @@ async function isDue(realm: Realm, name: string, changed: ReadonlySet<string> | 
 /** In the second of a list something may have been revoked after it: that counts as since. */
 async function revokedSince({ store }: Realm, name: string, thisUpdate: number): Promise<boolean> {
   const prefix = revocationPrefix(name);
-  for (let page = await store.list(prefix); page.length > 0; page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key })) {
+  for await (const page of storePages(store, prefix)) {
     if (page.some(({ key, value }) => parseRevocation(key, value).at >= thisUpdate)) return true;
   }
   return false;

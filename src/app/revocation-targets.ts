@@ -1,12 +1,13 @@
 /** What a person means who names something to be revoked: nodes, certificates, tokens, found exactly or not at all. */
 import { JoineryError } from '../core/errors.ts';
 import { object, parseDocument, string } from '../core/parse.ts';
-import type { Store, StoreEntry } from '../core/ports.ts';
+import type { Store } from '../core/ports.ts';
 import { CERTIFICATE_PREFIX, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { showEnrollment } from './enrollments.ts';
 import { listAudit } from './list-audit.ts';
 import { findNodeCertificate, identityPrefix } from './node-records.ts';
 import type { Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 
 export type RevocationTarget =
   | { readonly kind: 'token'; readonly id: string }
@@ -60,25 +61,19 @@ function something(found: Found, expected: string): Found {
   });
 }
 
-/** Everything under a prefix, page by page. */
-export async function* pages(store: Store, prefix: string): AsyncGenerator<readonly StoreEntry[]> {
-  for (let page = await store.list(prefix); page.length > 0; page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key }))
-    yield page;
-}
-
 const namedNode = object({ cluster: string({ maxLength: 63 }), node: string({ maxLength: 63 }) });
 
 /** All nodes that share one identity: a policy may give one to a whole role. */
 export async function nodesOfIdentity(store: Store, identity: string): Promise<readonly NamedNode[]> {
   const found: NamedNode[] = [];
-  for await (const page of pages(store, identityPrefix(identity)))
+  for await (const page of storePages(store, identityPrefix(identity)))
     found.push(...page.map(({ key, value }) => parseDocument(namedNode, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED')));
   return found;
 }
 
 async function certificatesWhere(store: Store, isMeant: (record: CertificateRecord) => boolean): Promise<string[]> {
   const serials: string[] = [];
-  for await (const page of pages(store, CERTIFICATE_PREFIX)) {
+  for await (const page of storePages(store, CERTIFICATE_PREFIX)) {
     const records = page.map(({ key, value }) => parseCertificateRecord(key, value));
     serials.push(...records.filter(isMeant).map(({ serial }) => serial));
   }

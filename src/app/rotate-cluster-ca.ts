@@ -4,7 +4,6 @@ import { afterStep, type Finding, issuerAfter, preflight, type Step, type StepFa
 import type { ClusterRecord } from '../core/cluster/record.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { KeyType } from '../core/key-ports.ts';
-import type { StoreEntry } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Seconds } from '../core/time.ts';
 import { readCa, readCas } from './ca-records.ts';
@@ -14,6 +13,7 @@ import { changeCluster, type ClusterChange, nextCertificate, nextToken } from '.
 import { readCluster, type StoredCluster } from './cluster-records.ts';
 import { createCa } from './create-ca.ts';
 import type { Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 
 export interface RotateClusterCaInput {
   readonly step: Step;
@@ -133,11 +133,7 @@ async function otherCertificates(realm: Realm, { authorities, superseded }: Clus
   const now = realm.clock.now();
   const found: { serial: string; subject: string }[] = [];
   const { store } = realm;
-  for (
-    let page = await store.list('cert/');
-    page.length > 0;
-    page = await store.list('cert/', { after: (page.at(-1) as StoreEntry).key })
-  ) {
+  for await (const page of storePages(store, 'cert/')) {
     for (const { key, value } of page) {
       const { serial, ca, not_after, profile, subject, revoked } = parseCertificateRecord(key, value);
       const counts = ca === authorities[0] && not_after > now && revoked === undefined && profile !== 'cluster';

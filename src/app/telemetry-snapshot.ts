@@ -7,6 +7,7 @@ import { readCas } from './ca-records.ts';
 import { nodePrefix, parseNode } from './node-records.ts';
 import type { Realm } from './realm.ts';
 import { activeTrust } from './show-trust.ts';
+import { storeEntries } from './store-pages.ts';
 import { parseReport, reportPrefix, type StoredReport } from './trust-reports.ts';
 
 export interface TelemetrySnapshot {
@@ -54,7 +55,7 @@ async function countNodes(
   const reportOf = reportsInOrder(store, cluster);
   let nodes = 0;
   let soonest: number | undefined;
-  for await (const { key, value } of entriesOf(store, nodePrefix(cluster))) {
+  for await (const { key, value } of storeEntries(store, nodePrefix(cluster))) {
     const { node, not_after, revoked } = parseNode(key, value);
     if (revoked !== undefined || not_after <= now) continue;
     nodes += 1;
@@ -67,7 +68,7 @@ async function countNodes(
 /** Reports of nodes that are asked for in the order of their names: both lists are walked once, and neither is held. */
 function reportsInOrder(store: Store, cluster: string): (node: string) => Promise<StoredReport | undefined> {
   const prefix = reportPrefix(cluster);
-  const reports = entriesOf(store, prefix);
+  const reports = storeEntries(store, prefix);
   let next: Promise<IteratorResult<StoreEntry, void>> | undefined;
   return async (node) => {
     for (;;) {
@@ -79,14 +80,6 @@ function reportsInOrder(store: Store, cluster: string): (node: string) => Promis
       if (order === 0) return parseReport((value as StoreEntry).key, (value as StoreEntry).value);
     }
   };
-}
-
-async function* entriesOf(store: Store, prefix: string): AsyncGenerator<StoreEntry, void> {
-  let page = await store.list(prefix);
-  while (page.length > 0) {
-    yield* page;
-    page = await store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
-  }
 }
 
 function countVersions(

@@ -5,7 +5,7 @@ import { JoineryError } from '../core/errors.ts';
 import { publicJwkParser } from '../core/jwk.ts';
 import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../core/parse.ts';
 import { KEY_TYPES } from '../core/key-ports.ts';
-import { type StoreCheck, type StoreEntry } from '../core/ports.ts';
+import { type StoreCheck } from '../core/ports.ts';
 import { envelopeParser } from '../core/trust/envelope.ts';
 import {
   digestText,
@@ -18,6 +18,7 @@ import {
 } from '../core/trust/manifest.ts';
 import type { Purpose } from '../core/trust/purpose.ts';
 import type { Realm } from './realm.ts';
+import { storeEntries } from './store-pages.ts';
 
 /** The manifest again in the clear, for readers that need no signature; {@link readVersion} never reads it. */
 const copyOfManifest: Parser<JsonObject> = { schema: { type: 'object' }, read: (value) => value as JsonObject };
@@ -129,10 +130,8 @@ export async function readActive<P extends Purpose>(realm: Realm, purpose: P): P
 export async function readVersions<P extends Purpose>(realm: Realm, purpose: P): Promise<readonly StoredVersion<P>[]> {
   const prefix = `trust/${purpose}/v/`;
   const versions: StoredVersion<P>[] = [];
-  for (let page = await realm.store.list(prefix); page.length > 0;) {
-    for (const { key } of page) versions.push(await readVersion(realm, purpose, Number(key.slice(prefix.length))));
-    page = await realm.store.list(prefix, { after: (page.at(-1) as StoreEntry).key });
-  }
+  for await (const { key } of storeEntries(realm.store, prefix))
+    versions.push(await readVersion(realm, purpose, Number(key.slice(prefix.length))));
   return versions;
 }
 

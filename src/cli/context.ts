@@ -1,13 +1,10 @@
 /** The composition root: which adapter serves which port. Everything heavy loads when it is first used. */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { certificateReadBack } from '../adapters/certificate-read-back.ts';
-import { systemClock } from '../adapters/clock.ts';
 import { systemFiles } from '../adapters/files.ts';
 import { hmacSigner } from '../adapters/hmac-key.ts';
-import { sealJwe, verifyJws } from '../adapters/jose.ts';
+import { sealJwe } from '../adapters/jose.ts';
 import { systemRandom } from '../adapters/random.ts';
-import { verifySignature } from '../adapters/signatures.ts';
 import { signingKeyOfText } from '../adapters/token-key.ts';
 import type { NewRealm } from '../app/create-realm.ts';
 import { fetchPassphrase } from '../app/keychain-passphrases.ts';
@@ -30,6 +27,7 @@ import { readInput } from './input.ts';
 import { currentIo } from './io.ts';
 import { type PassphraseSource, passphraseSource } from './passphrases.ts';
 import { type PausableProgress, progressOn } from './render/progress.ts';
+import { systemWorld } from './system-world.ts';
 
 /** The flags that the context obeys, where a command has them. */
 export interface RealmFlags {
@@ -90,7 +88,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
     keychain: flags.keychain === true ? (custody) => fromKeychain(store, custody) : undefined,
     warn,
   });
-  const world = worldOf(callerOf(flags, io.env));
+  const world: World = { ...systemWorld, caller: callerOf(flags, io.env) };
   let store: Store | undefined;
   const named = flags.realm ?? (io.env['JOINERY_REALM'] || undefined);
   let opened: Promise<Realm> | undefined;
@@ -140,18 +138,6 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
 async function locate(named: string | undefined, cwd: string): ReturnType<Context['location']> {
   const { findConfig, loadConfig } = await import('../adapters/config-file.ts');
   return named === undefined ? findConfig(cwd) : loadConfig(named);
-}
-
-function worldOf(caller: Caller): World {
-  return {
-    files: systemFiles,
-    clock: systemClock,
-    random: systemRandom,
-    verifySignature,
-    certificates: certificateReadBack,
-    verifyJws,
-    caller,
-  };
 }
 
 function assertNoKeychain(flags: RealmFlags): void {

@@ -1,13 +1,9 @@
 /** A realm as a server opens it: with its online keys, and sure that it cannot open the others. */
 import { join } from 'node:path';
-import { certificateReadBack } from '../adapters/certificate-read-back.ts';
-import { systemClock } from '../adapters/clock.ts';
 import { loadConfig } from '../adapters/config-file.ts';
 import { systemFiles } from '../adapters/files.ts';
-import { verifyJws } from '../adapters/jose.ts';
 import { openKeyVault } from '../adapters/key-files.ts';
 import { systemRandom } from '../adapters/random.ts';
-import { verifySignature } from '../adapters/signatures.ts';
 import { openSqliteStore } from '../adapters/sqlite-store.ts';
 import { parseRealmRecord } from '../app/realm-record.ts';
 import { rewrapRecordKey } from '../app/rewrap-keys.ts';
@@ -16,6 +12,7 @@ import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { Custody, KeyVault } from '../core/key-ports.ts';
 import { uuidV4 } from '../core/names.ts';
 import { Secret } from '../core/secret.ts';
+import { systemWorld } from './system-world.ts';
 
 export interface ServerRealmOptions {
   readonly directory: string;
@@ -47,15 +44,7 @@ export async function openServerRealm(options: ServerRealmOptions): Promise<Real
       actor: { name: options.actor ?? 'joinery-server', verified: false },
       correlationId: `server-${uuidV4(systemRandom)}`,
     };
-    const world = {
-      files: systemFiles,
-      clock: systemClock,
-      random: systemRandom,
-      verifySignature,
-      certificates: certificateReadBack,
-      verifyJws,
-    };
-    return { ...world, directory, config, store, vault, caller };
+    return { ...systemWorld, directory, config, store, vault, caller };
   } catch (error) {
     await store.close();
     throw error;

@@ -2,7 +2,7 @@
  * Parsers for untrusted documents. A parser checks a value, gives it a type, reports every wrong path at once, and knows its
  * own JSON Schema (draft 2020-12), so that what is published and what is enforced are one thing.
  */
-import type { JsonObject, JsonValue } from './canonical-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './canonical-json.ts';
 import { type ErrorCode, JoineryError } from './errors.ts';
 
 export interface Issue {
@@ -92,6 +92,18 @@ export function boolean(): Parser<boolean> {
   return {
     schema: { type: 'boolean' },
     read: (value, path, issues) => (typeof value === 'boolean' ? value : expected('true or false', value, path, issues)),
+  };
+}
+
+/** An object with whatever members: who reads them parses them. */
+export function jsonObject(): Parser<JsonObject> {
+  return {
+    schema: { type: 'object' },
+    read(value, path, issues) {
+      if (isJsonObject(value)) return value;
+      issues.push({ path, message: 'expected an object, found something else' });
+      return undefined;
+    },
   };
 }
 

@@ -3,10 +3,10 @@
  * `time` is RFC 3339 text in UTC with whole seconds, so that an exported line needs no joinery to be read; `details` is
  * always there, `{}` when there are none.
  */
-import { canonicalBytes, isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
+import { canonicalBytes, type JsonObject, parseStrictJson } from '../canonical-json.ts';
 import { decodeUtf8, equalBytes } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import { boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, refine, string } from '../parse.ts';
+import { jsonObject, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, refine, string } from '../parse.ts';
 import type { AuditEvent } from '../ports.ts';
 import { formatInstant, parseInstant } from '../time.ts';
 
@@ -21,15 +21,6 @@ const timeText = refine(string({ maxLength: 20, describe: 'an RFC 3339 time in U
     : { value: text },
 );
 
-const anyObject: Parser<JsonObject> = {
-  schema: { type: 'object' },
-  read(value: JsonValue | undefined, path, issues) {
-    if (isJsonObject(value)) return value;
-    issues.push({ path, message: 'expected an object, found something else' });
-    return undefined;
-  },
-};
-
 const record = object({
   schema: oneOf([AUDIT_SCHEMA]),
   seq: integer(),
@@ -42,7 +33,7 @@ const record = object({
   correlation_id: string({ minLength: 1, maxLength: 128 }),
   result: oneOf(['ok', 'refused', 'failed']),
   reason: optional(string({ maxLength: 2048 })),
-  details: anyObject,
+  details: jsonObject(),
 });
 
 export type AuditRecord = Parsed<typeof record>;

@@ -1,17 +1,8 @@
 /** What happened in a drill, `joinery/drill-log/1`: one JSON document a line. A report is made of it and of nothing else. */
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
-import { array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../parse.ts';
+import { jsonObject, array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../parse.ts';
 import { type Metric, METRICS, parseScenario, PHASES, type Scenario } from './scenario.ts';
-
-const anyObject: Parser<JsonObject> = {
-  schema: { type: 'object' },
-  read(value: JsonValue | undefined, path, issues) {
-    if (isJsonObject(value)) return value;
-    issues.push({ path, message: 'expected an object, found something else' });
-    return undefined;
-  },
-};
 
 /** Seconds since the beginning. */
 const time = integer(0, 2 ** 31 - 1);
@@ -25,7 +16,7 @@ const PARSERS = {
     seed: integer(0, 2 ** 32 - 1),
     nodes: integer(1, 100_000),
     /** The document of the drill, so that it can be run again. */
-    scenario: anyObject,
+    scenario: jsonObject(),
   }),
   step: object({ kind: oneOf(['step']), t: time, phase: oneOf(PHASES), do: words, text: words, note: optional(words) }),
   attempt: object({ kind: oneOf(['attempt']), t: time, who: words, what: words, accepted: boolean(), code: optional(words) }),

@@ -1,4 +1,5 @@
 /** The report of a drill as one page: nothing in it comes from outside, nothing runs, and it reads well in light, in dark, and on paper. */
+import { escapeHtml } from '../html.ts';
 import { formatDuration } from '../time.ts';
 import { type DrillReport, metricText, momentText, type TimelineEntry } from './report.ts';
 import { type Metric, METRICS } from './scenario.ts';
@@ -14,14 +15,8 @@ svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--so
 polyline{fill:none;stroke-width:1.8}.c1{stroke:var(--one)}.c2{stroke:var(--two)}.c3{stroke:var(--three)}i{display:inline-block;width:1em;height:.25em;margin:0 .4em 0 1em;vertical-align:middle}.k1{background:var(--one)}.k2{background:var(--two)}.k3{background:var(--three)}`;
 
 /** Characters that HTML reads as more than themselves. */
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
-}
-
 export function reportHtml(report: DrillReport): string {
-  const title = escape(report.title);
+  const title = escapeHtml(report.title);
   const verdict = report.met ? '<span class="met">every objective was met</span>' : '<span class="missed">objectives were missed</span>';
   return `<!doctype html>
 <html lang="en">
@@ -36,7 +31,7 @@ export function reportHtml(report: DrillReport): string {
 <body>
 <h1>${title}</h1>
 <p class="of">${report.mode === 'simulate' ? 'Simulation' : 'Live'}, ${report.nodes} nodes, ${formatDuration(report.duration)}, seed ${report.seed}: ${verdict}</p>
-${report.summary === '' ? '' : `<p>${escape(report.summary)}</p>\n`}<h2>Objectives</h2>
+${report.summary === '' ? '' : `<p>${escapeHtml(report.summary)}</p>\n`}<h2>Objectives</h2>
 ${objectiveTable(report)}
 <h2>Over time</h2>
 ${curves(report)}
@@ -56,7 +51,7 @@ function table(header: readonly string[], rows: readonly string[]): string {
 function objectiveTable({ objectives }: DrillReport): string {
   const rows = objectives.map(({ met, title, metric, value, relation, limit }) => {
     const state = met ? '<span class="met">met</span>' : '<span class="missed">missed</span>';
-    return `<tr><td>${state}</td><td>${escape(title)}</td><td>${metricText(metric, value)}</td><td>${relation} ${metricText(metric, limit)}</td></tr>`;
+    return `<tr><td>${state}</td><td>${escapeHtml(title)}</td><td>${metricText(metric, value)}</td><td>${relation} ${metricText(metric, limit)}</td></tr>`;
   });
   return table(['', 'Objective', 'Measured', 'Limit'], rows);
 }
@@ -64,15 +59,15 @@ function objectiveTable({ objectives }: DrillReport): string {
 function timelineTable(timeline: readonly TimelineEntry[]): string {
   const rows = timeline.map(({ t, kind, text, times, note, accepted }) => {
     const mark = kind === 'alert' || accepted === true ? ` class="${kind === 'alert' ? 'missed' : ''}"` : '';
-    const more = `${times > 1 ? ` (${times} times)` : ''}${note === undefined ? '' : `<br><small>${escape(note)}</small>`}`;
-    return `<tr><td class="at">${momentText(t)}</td><td${mark}>${kind}</td><td>${escape(text)}${more}</td></tr>`;
+    const more = `${times > 1 ? ` (${times} times)` : ''}${note === undefined ? '' : `<br><small>${escapeHtml(note)}</small>`}`;
+    return `<tr><td class="at">${momentText(t)}</td><td${mark}>${kind}</td><td>${escapeHtml(text)}${more}</td></tr>`;
   });
   return table(['At', '', ''], rows);
 }
 
 function metricTable({ metrics }: DrillReport): string {
   const rows = (Object.entries(metrics) as [Metric, number][]).map(
-    ([metric, value]) => `<tr><td>${escape(METRICS[metric].title)}</td><td>${metricText(metric, value)}</td></tr>`,
+    ([metric, value]) => `<tr><td>${escapeHtml(METRICS[metric].title)}</td><td>${metricText(metric, value)}</td></tr>`,
   );
   return table(['Measure', 'Value'], rows);
 }
@@ -156,7 +151,7 @@ function figure({ caption, from, span, top, samples, timeline }: Plot, lines: re
     const points = values.map((value, at) => `${x((samples[at] as { t: number }).t)},${y(value)}`);
     return `<polyline class="c${index + 1}" points="${points.join(' ')}"/>`;
   });
-  const key = lines.map(({ label }, index) => `<i class="k${index + 1}"></i>${escape(label)}`).join('');
+  const key = lines.map(({ label }, index) => `<i class="k${index + 1}"></i>${escapeHtml(label)}`).join('');
   const axes = [0, top].map(
     (value) =>
       `<line class="axis" x1="${LEFT}" x2="${WIDTH}" y1="${y(value)}" y2="${y(value)}"/><text x="0" y="${y(value) + 4}">${value}</text>`,
@@ -166,7 +161,7 @@ function figure({ caption, from, span, top, samples, timeline }: Plot, lines: re
     return `<text x="${Math.min(x(from + at), WIDTH - 40)}" y="${TOP + HEIGHT + 16}">${momentText(at)}</text>`;
   });
   const alt = `${caption}: ${lines.map(({ label }) => label).join(', ')}`;
-  return `<figure><svg viewBox="0 0 ${WIDTH + 10} ${TOP + HEIGHT + 24}" role="img" aria-label="${escape(alt)}">${axes.join('')}${ticks.join('')}${marks(timeline, x)}${drawn.join('')}</svg><figcaption>${escape(caption)}:${key}</figcaption></figure>`;
+  return `<figure><svg viewBox="0 0 ${WIDTH + 10} ${TOP + HEIGHT + 24}" role="img" aria-label="${escapeHtml(alt)}">${axes.join('')}${ticks.join('')}${marks(timeline, x)}${drawn.join('')}</svg><figcaption>${escapeHtml(caption)}:${key}</figcaption></figure>`;
 }
 
 /** Where something was done, and where something was noticed. */
@@ -175,7 +170,7 @@ function marks(timeline: readonly TimelineEntry[], x: (t: number) => number): st
     .filter(({ kind }) => kind !== 'attempt')
     .map(({ t, kind, text }) => {
       const at = x(t);
-      return `<line class="mark${kind === 'alert' ? ' alert' : ''}" x1="${at}" x2="${at}" y1="${TOP}" y2="${TOP + HEIGHT}"><title>${escape(`${momentText(t)} ${text}`)}</title></line>`;
+      return `<line class="mark${kind === 'alert' ? ' alert' : ''}" x1="${at}" x2="${at}" y1="${TOP}" y2="${TOP + HEIGHT}"><title>${escapeHtml(`${momentText(t)} ${text}`)}</title></line>`;
     })
     .join('');
 }

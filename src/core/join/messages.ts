@@ -3,7 +3,6 @@
  * that what one of them writes every other accepts, and what is refused is refused everywhere.
  */
 import type { JsonObject, JsonValue } from '../canonical-json.ts';
-import { isJsonObject } from '../canonical-json.ts';
 import { isCorrelationId, isUuid, name } from '../names.ts';
 import { seedPeers } from '../onboarding/model.ts';
 import { isLabelName } from '../onboarding/values.ts';
@@ -11,6 +10,7 @@ import {
   array,
   boolean,
   integer,
+  jsonObject,
   object,
   oneOf,
   optional,
@@ -25,15 +25,6 @@ import { isTokenText } from '../onboarding/model.ts';
 import { digestText, instantText, versionNumber } from '../trust/manifest.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { LOGGED_REASON_NAMES, REVOCATION_REASON_NAMES } from '../x509/crl-writer.ts';
-
-export const jsonObject: Parser<JsonObject> = {
-  schema: { type: 'object' },
-  read(value, path, issues) {
-    if (isJsonObject(value)) return value;
-    issues.push({ path, message: 'expected an object, found something else' });
-    return undefined;
-  },
-};
 
 /** A certification request in PEM. */
 const csrPem = string({ minLength: 1, maxLength: 32 * 1024 });
@@ -51,7 +42,7 @@ const token = refine(string({ minLength: 1, maxLength: 8192 }), (text) =>
   isTokenText(text) ? { value: text } : { issue: 'expected a join token, found other characters' },
 );
 
-const attestation = object({ provider: name(), evidence: jsonObject });
+const attestation = object({ provider: name(), evidence: jsonObject() });
 
 const joinRequest = object({
   token,
@@ -116,7 +107,7 @@ const joinReply = object({
   /** Authorities between the certificate and the root; empty where a root issues. */
   chain_pem: string({ maxLength: 1024 * 1024 }),
   /** `joinery/trust-chain/1` of each purpose. */
-  trust: object({ 'control-plane-https': jsonObject, 'node-cert-lifecycle': jsonObject }),
+  trust: object({ 'control-plane-https': jsonObject(), 'node-cert-lifecycle': jsonObject() }),
   seed_peers: seedPeers,
   /** What the policy says about the node. */
   metadata: record(string({ maxLength: 1024 })),

@@ -6,11 +6,11 @@ import { canonicalBytes, type JsonObject, type JsonValue, parseStrictJson } from
 import { pinOf } from '../digest.ts';
 import { concat, decodeUtf8, parsePem, utf8 } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
-import { object, oneOf, type Parser, parseDocument } from '../parse.ts';
+import { jsonObject, object, oneOf, type Parser, parseDocument } from '../parse.ts';
 import { formatInstant, type Instant } from '../time.ts';
 import { instantText } from '../trust/manifest.ts';
 import { parseCertificate } from '../x509/certificate.ts';
-import { type JoinReply, type JoinRequest, jsonObject, parseReply, parseRequest } from './messages.ts';
+import { type JoinReply, type JoinRequest, parseReply, parseRequest } from './messages.ts';
 import { readCsrPem } from './node-key.ts';
 
 /** Octets of one file: a reply holds the trust chains of both purposes. */
@@ -19,8 +19,8 @@ export const MAX_OFFLINE_FILE = 4 * 1024 * 1024;
 export const REQUEST_ENDING = '.request.json';
 export const ANSWER_ENDING = '.answer.json';
 
-const joinRequest = object({ schema: oneOf(['joinery/join-request/1']), created_at: instantText(), request: jsonObject });
-const joinAnswer = object({ schema: oneOf(['joinery/join-answer/1']), created_at: instantText(), reply: jsonObject });
+const joinRequest = object({ schema: oneOf(['joinery/join-request/1']), created_at: instantText(), request: jsonObject() });
+const joinAnswer = object({ schema: oneOf(['joinery/join-answer/1']), created_at: instantText(), reply: jsonObject() });
 
 export interface OfflineFile {
   /** Without a directory; one key has one name, however often it is written, and no two keys share one, on FAT neither. */

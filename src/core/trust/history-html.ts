@@ -1,4 +1,5 @@
 /** The history of a trust bundle as one page for people who would rather look than read: nothing in it comes from outside, and nothing runs. */
+import { escapeHtml } from '../html.ts';
 import { instantOf, type Phase } from './manifest.ts';
 
 export interface HistoryAnchor {
@@ -36,15 +37,9 @@ code{font-size:.85em}.phasing-in{fill:#2f7dd1}.active{fill:#2e8b57}.phasing-out{
 const COLOURS: Readonly<Record<Phase, string>> = { 'phasing-in': '#2f7dd1', active: '#2e8b57', 'phasing-out': '#d98a1f' };
 
 /** Characters that HTML reads as more than themselves. */
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
-}
-
 /** The page. The Content-Security-Policy lets neither scripts nor anything from another place in. */
 export function historyPage(history: History): string {
-  const title = `Trust history: ${escape(history.purpose)}, ${escape(history.environment)}`;
+  const title = `Trust history: ${escapeHtml(history.purpose)}, ${escapeHtml(history.environment)}`;
   const phases = (Object.keys(COLOURS) as Phase[]).map((phase) => `<span><i style="background:${COLOURS[phase]}"></i>${phase}</span>`);
   return `<!doctype html>
 <html lang="en">
@@ -57,7 +52,7 @@ export function historyPage(history: History): string {
 </head>
 <body>
 <h1>${title}</h1>
-<p>As of ${escape(history.now)}. Each bar is an anchor; its colour is its phase.</p>
+<p>As of ${escapeHtml(history.now)}. Each bar is an anchor; its colour is its phase.</p>
 <p class="key">${phases.join('')}</p>
 ${timeline(history)}
 ${versionTable(history.versions)}
@@ -80,10 +75,10 @@ function timeline({ versions, now }: History): string {
       const anchor = version.anchors.find((candidate) => candidate.fingerprint === fingerprint);
       if (anchor === undefined) return '';
       const [from, to] = [x(starts[index] as number), x(starts[index + 1] ?? end)];
-      const tip = `<title>version ${version.version}: ${escape(subject)}, ${anchor.phase}, expires ${escape(anchor.notAfter)}</title>`;
+      const tip = `<title>version ${version.version}: ${escapeHtml(subject)}, ${anchor.phase}, expires ${escapeHtml(anchor.notAfter)}</title>`;
       return `<rect class="${anchor.phase}" x="${from}" y="${row * ROW + 28}" width="${Math.max(to - from, 2)}" height="16">${tip}</rect>`;
     });
-    return `<text x="0" y="${row * ROW + 41}">${escape(subject.slice(0, 40))}</text>${bars.join('')}`;
+    return `<text x="0" y="${row * ROW + 41}">${escapeHtml(subject.slice(0, 40))}</text>${bars.join('')}`;
   });
   const height = names.size * ROW + 34;
   const ticks = versions.map((version, index) => {
@@ -95,15 +90,15 @@ function timeline({ versions, now }: History): string {
 
 function versionTable(versions: readonly HistoryVersion[]): string {
   const rows = versions.map(({ version, state, publishedAt, expiresAt, anchors, digest, reason }) => {
-    const list = anchors.map((anchor) => `${escape(anchor.subject)} <small>${anchor.phase}</small>`).join('<br>');
+    const list = anchors.map((anchor) => `${escapeHtml(anchor.subject)} <small>${anchor.phase}</small>`).join('<br>');
     const cells = [
       String(version),
-      escape(state),
-      escape(publishedAt),
-      escape(expiresAt),
+      escapeHtml(state),
+      escapeHtml(publishedAt),
+      escapeHtml(expiresAt),
       list,
-      `<code>${escape(digest)}</code>`,
-      escape(reason ?? ''),
+      `<code>${escapeHtml(digest)}</code>`,
+      escapeHtml(reason ?? ''),
     ];
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
