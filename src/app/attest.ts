@@ -1,9 +1,9 @@
 /** Evidence of a node, verified by the attestor of its provider and bound to the key in the request. */
 import type { EnrolledNode } from '../core/attest/context.ts';
-import { canonicalJson, isJsonObject, type JsonObject } from '../core/canonical-json.ts';
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '../core/canonical-json.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { JoinRequest } from '../core/join/messages.ts';
-import { object, parseDocument, string } from '../core/parse.ts';
+import { integer, object, optional, type Parsed, parseDocument, string } from '../core/parse.ts';
 import type { StoreCheck, StoreWrite } from '../core/ports.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import type { CertificationRequest } from '../core/x509/csr.ts';
@@ -20,7 +20,19 @@ export interface Attested {
 
 const NONE: Attested = { grant: {}, checks: [], writes: [] };
 
-const used = object({ spki_pin: string({ maxLength: 71 }), provider: string(), cluster: string(), node: string() });
+const used = object({
+  spki_pin: string({ maxLength: 71 }),
+  provider: string(),
+  cluster: string(),
+  node: string(),
+  /** Instant from which on the attestor refuses it; absent: never. */
+  until: optional(integer()),
+});
+
+/** What is remembered of evidence that counted. @throws ERR_REALM_MALFORMED */
+export function parseUsedEvidence(key: string, value: JsonValue): Parsed<typeof used> {
+  return parseDocument(used, value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED');
+}
 
 export interface AttestedRequest {
   readonly csr: CertificationRequest;
@@ -53,9 +65,10 @@ export async function attest(
     verifyChallenge: (nonce) => service.verifyChallenge(nonce),
     enrolledNode: (certificate) => enrolledNode(service, run, certificate),
   });
+  const { replayableUntil: until } = verified;
   const key = evidenceKey(verified.digest);
   const entry = await realm.store.get(key);
-  if (entry !== undefined && parseDocument(used, entry.value, `state.db, record ${key}`, 'ERR_REALM_MALFORMED').spki_pin !== csr.pin) {
+  if (entry !== undefined && parseUsedEvidence(key, entry.value).spki_pin !== csr.pin) {
     throw new JoineryError('ERR_ATTESTATION_REPLAYED', 'attestation: expected evidence that no other key used, found used evidence', {
       details: { provider, digest: verified.digest },
     });
@@ -63,7 +76,7 @@ export async function attest(
   return {
     grant: { attestation: attestationRecord(verified, now) },
     checks: [{ key, version: entry?.version ?? 'absent' }],
-    writes: [{ key, value: { spki_pin: csr.pin, provider, cluster, node } }],
+    writes: [{ key, value: { spki_pin: csr.pin, provider, cluster, node, ...(until !== undefined && { until }) } }],
   };
 }
 

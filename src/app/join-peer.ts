@@ -46,20 +46,22 @@ export interface JoinOutcome {
   readonly token?: string;
 }
 
-export type AlertKind = 'replay' | 'refused-burst' | 'second-renewal-key' | 'revoked-node' | 'audit-failed';
+export type AlertKind =
+  'replay' | 'refused-burst' | 'second-renewal-key' | 'renewal-fork' | 'frequent-renewals' | 'revoked-node' | 'audit-failed';
 
 export interface JoinAlert {
   readonly kind: AlertKind;
   readonly at: Instant;
-  readonly reason: ErrorCode;
+  /** `none`: no request was refused. */
+  readonly reason: ErrorCode | 'none';
   readonly transport: Transport;
   readonly address: string;
   readonly correlationId: string;
   readonly cluster?: string;
   readonly node?: string;
-  /** Id of the token, serial number, or digest of the evidence. */
+  /** Id of the token, serial number, digest of the evidence, or node. */
   readonly subject?: string;
-  /** Refusals in the burst. */
+  /** Refusals in the burst, or certificates of the node. */
   readonly count?: number;
 }
 

@@ -60,7 +60,9 @@ const nodeRecord = object({
   ...certificateMembers,
   joined_at: integer(),
   /** All that had not ended when the newest was issued, the newest included: what a revocation of the node revokes. */
-  certificates: array(object({ serial: string({ maxLength: 40 }), not_after: integer() }), { maxItems: MAX_LIVE_CERTIFICATES }),
+  certificates: array(object({ serial: string({ maxLength: 40 }), not_after: integer(), issued_at: optional(integer()) }), {
+    maxItems: MAX_LIVE_CERTIFICATES,
+  }),
   revoked: optional(object({ at: integer(), reason: oneOf(REVOCATION_REASON_NAMES) })),
 });
 
@@ -77,7 +79,8 @@ const nodeCertificateKey = (serial: string): string => `${NODE_CERTIFICATE_PREFI
 export const fingerprintKey = (fingerprint: string): string => `node-fingerprint/${fingerprint}`;
 /** An identity may be longer than a key, and several nodes may share one. */
 export const identityPrefix = (identity: string): string => `node-identity/${digestOf(utf8(identity))}/`;
-export const evidenceKey = (digest: Digest): string => `evidence/${digest}`;
+export const EVIDENCE = 'evidence/';
+export const evidenceKey = (digest: Digest): string => `${EVIDENCE}${digest}`;
 /** A key whose certificate was revoked: it gets no other. */
 export const revokedKeyKey = (pin: string): string => `revoked-key/${pin}`;
 export const renewalKey = (serial: string): string => `renewal/${serial}`;
@@ -154,7 +157,7 @@ export function nodeWrites(grant: NodeGrant, leaf: IssuedLeaf, now: Instant, bef
     ...grant,
     ...certificate,
     joined_at: before?.joined_at ?? now,
-    certificates: [...live, { serial, not_after: validity.notAfter }],
+    certificates: [...live, { serial, not_after: validity.notAfter, issued_at: now }],
   };
   return [
     { key: nodeKey(cluster, node), value: asJson(record) },

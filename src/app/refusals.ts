@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/canonical-json.ts';
 import { type ErrorCode, isJoineryError, type JoineryError } from '../core/errors.ts';
 import { isServerFault } from '../core/join/problem.ts';
 import { formatInstant } from '../core/time.ts';
-import type { AlertKind, Peer } from './join-peer.ts';
+import type { AlertKind, JoinAlert, Peer } from './join-peer.ts';
 import { type JoinService, realmOfPeer } from './join-service.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { REFUSED_BURST } from './refusal-book.ts';
@@ -26,6 +26,7 @@ const ALERTS: Readonly<Partial<Record<ErrorCode, AlertKind>>> = {
   ERR_TOKEN_REPLAYED: 'replay',
   ERR_ATTESTATION_REPLAYED: 'replay',
   ERR_RENEW_KEY: 'second-renewal-key',
+  ERR_RENEW_SUPERSEDED: 'renewal-fork',
   ERR_NODE_REVOKED: 'revoked-node',
 };
 
@@ -44,15 +45,22 @@ export async function noteRefusal(service: JoinService, error: unknown, run: Ref
     return;
   }
   const count = refusals.count(error.code, run.peer.address, now);
-  if (count % REFUSED_BURST === 0) alert(service, run, 'refused-burst', error.code, count);
+  if (count % REFUSED_BURST === 0) tellOf(service, run, 'refused-burst', error.code, count);
 }
 
 function raiseAlert(service: JoinService, error: JoineryError, run: RefusedRun): void {
   const kind = ALERTS[error.code];
-  if (run.authenticated && kind !== undefined) alert(service, run, kind, error.code);
+  if (run.authenticated && kind !== undefined) tellOf(service, run, kind, error.code);
 }
 
-function alert({ observe, realm }: JoinService, run: RefusedRun, kind: AlertKind, reason: ErrorCode, count?: number): void {
+/** Raises an alert about a request. @param count of what there are too many. */
+export function tellOf(
+  { observe, realm }: JoinService,
+  run: RefusedRun,
+  kind: AlertKind,
+  reason: JoinAlert['reason'],
+  count?: number,
+): void {
   const { peer, cluster, node, subject } = run;
   observe.alert({
     kind,
@@ -88,7 +96,7 @@ async function record(service: JoinService, run: RefusedRun, audit: readonly Eve
   try {
     await commit(service.realm.store, { checks: [], writes: [], audit });
   } catch (error) {
-    alert(service, run, 'audit-failed', isJoineryError(error) ? error.code : 'ERR_INTERNAL');
+    tellOf(service, run, 'audit-failed', isJoineryError(error) ? error.code : 'ERR_INTERNAL');
   }
 }
 

@@ -14,6 +14,7 @@ import type { Peer } from './join-peer.ts';
 import { answerOf, parseAnswered, replyAgain, replyTo } from './join-reply.ts';
 import { observed, type Run } from './join-run.ts';
 import { type JoinService, realmOfPeer, retryConflicts } from './join-service.ts';
+import { noteRenewal } from './renewal-alerts.ts';
 import { asJson, findNode, MAX_LIVE_CERTIFICATES, type NodeCertificate, type NodeRecord, renewalKey } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 
@@ -94,6 +95,7 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
     audit: [...issue.change.audit, auditEvent(realm, { event: 'renew.accept', subject: node, details })],
   });
   run.step('commit');
+  noteRenewal(service, run, { before, old, now: realm.clock.now() });
   return replyTo(service, answer, issue);
 }
 

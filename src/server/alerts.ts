@@ -35,6 +35,8 @@ const SUMMARIES: Readonly<Record<JoinAlert['kind'], string>> = {
   replay: 'something that counts once was used again by another key',
   'refused-burst': 'many requests are refused',
   'second-renewal-key': 'a certificate was renewed with a second key',
+  'renewal-fork': 'a node is renewed from two of its certificates',
+  'frequent-renewals': 'a node renews too often',
   'revoked-node': 'a revoked node asked to enter again',
   'audit-failed': 'refusals could not be written to the audit log',
 };

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { acceptJoin } from '../../src/app/accept-join.ts';
 import { checkPolicyFile } from '../../src/app/check-policy.ts';
+import { collectEnrollments } from '../../src/app/collect-enrollments.ts';
 import { openAttestors } from '../../src/app/open-attestors.ts';
 import { openPolicies } from '../../src/app/load-policy.ts';
 import { openJoinService } from '../../src/app/join-service.ts';
@@ -32,6 +33,7 @@ const attestation = [
   { ...oidc, jwks_file: 'jwks.json' },
   { name: 'peers', type: 'joinery-peer', roles: ['worker'] },
   { name: 'images', type: 'signed-digest', key_files: ['image.pub', 'ca.pem'] },
+  { name: 'once', type: 'signed-digest', key_files: ['image.pub'], single_use: true },
   { name: 'pop', type: 'x509pop', ca_files: ['ca.pem'] },
   { name: 'iid', type: 'aws-iid', certificates: { 'eu-west-1': ['ca.pem'] }, accounts },
   { name: 'iam', type: 'aws-iam', accounts },
@@ -151,6 +153,32 @@ describe('evidence of a join', () => {
     expect((await auditEvents(world.realm)).at(-1)).toMatchObject({ event: 'join.refuse', details: { unverified_claims: said } });
   });
 
+  test('is remembered until nobody could use it again, so that what is remembered stays bounded', async () => {
+    const { realm } = world;
+    const [first, second] = [await nodeKey(), await nodeKey()];
+    const remembered = () => Object.keys(realm.store.dump()).filter((key) => key.startsWith('evidence/')).length;
+    const used = ci({ jti: 'first' });
+    await join(first, await world.mint(), used);
+    await join(first, await world.mint(), { provider: 'once', evidence: { digest: DIGEST, signature } });
+    const sizes: number[] = [];
+    for (let day = 0; day < 30; day++) {
+      for (const jti of ['a', 'b']) await join(first, await world.mint(), ci({ jti: `${day}-${jti}` }));
+      // Of the key that shows it: for nobody else.
+      await join(first, await world.mint(), { provider: 'images', evidence: { digest: DIGEST, signature } });
+      await collectEnrollments(realm);
+      sizes.push(remembered());
+      realm.clock.advance(86400);
+    }
+    // Eight days with two tokens each, one image, what counts once and for ever, and the first one.
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(8 * 2 + 3);
+    expect(sizes.at(-1)).toBe(sizes.at(10));
+    // What was forgotten is of no use to anybody, and what may not be forgotten is not.
+    expect(await codeOf(join(second, await world.mint(), used))).toBe('ERR_ATTESTATION_STALE');
+    expect(await codeOf(join(second, await world.mint(), { provider: 'once', evidence: { digest: DIGEST, signature } }))).toBe(
+      'ERR_ATTESTATION_REPLAYED',
+    );
+  });
+
   test('may be newer at a renewal', async () => {
     const [node, next] = [await nodeKey(), await nodeKey()];
     const reply = await join(node, await world.mint(), ci(), { node_id: 'n1' });
@@ -189,7 +217,7 @@ describe('a node that vouches', () => {
 
 describe('attestors', () => {
   test('are those of the configuration', () => {
-    expect([...world.service.attestors.keys()]).toEqual(['ci', 'peers', 'images', 'pop', 'iid', 'iam']);
+    expect([...world.service.attestors.keys()]).toEqual(['ci', 'peers', 'images', 'once', 'pop', 'iid', 'iam']);
   });
 
   test('are known to the check of policies', async () => {
@@ -205,7 +233,7 @@ describe('attestors', () => {
     };
     const { findings } = await checkPolicyFile(policies, { bytes: Buffer.from(text), what: 'p' }, world.realm.config);
     expect(findings.map(({ message }) => message)).toEqual([
-      'expected an attestor of joinery.yaml (ci, peers, images, pop, iid, iam), found c1',
+      'expected an attestor of joinery.yaml (ci, peers, images, once, pop, iid, iam), found c1',
     ]);
   });
 

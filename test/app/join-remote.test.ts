@@ -324,10 +324,10 @@ describe('enrollments', () => {
     const { certificate } = await join('n1');
     realm.clock.advance(86400 + KEPT_AFTER_END - 1);
     await join('n2');
-    expect(await collectEnrollments(realm)).toEqual({ removed: 0, kept: 2 });
+    expect((await collectEnrollments(realm)).certificates).toEqual({ removed: 0, kept: 2 });
     realm.clock.advance(1);
     const size = await realm.store.auditSize();
-    expect(await collectEnrollments(realm)).toEqual({ removed: 1, kept: 1 });
+    expect((await collectEnrollments(realm)).certificates).toEqual({ removed: 1, kept: 1 });
     expect((await auditEvents(realm)).slice(size)).toMatchObject([{ event: 'join.collect', details: { removed: 1 } }]);
     const left = Object.keys(realm.store.dump()).filter(
       (key) => key.endsWith(certificate.serialNumber) || key.endsWith(certificate.fingerprint),
@@ -337,6 +337,6 @@ describe('enrollments', () => {
     realm.clock.advance(10 * 86400);
     await join('n3');
     realm.clock.advance(-5 * 86400);
-    expect(await collectEnrollments(realm)).toEqual({ removed: 0, kept: 2 });
+    expect((await collectEnrollments(realm)).certificates).toEqual({ removed: 0, kept: 2 });
   });
 });

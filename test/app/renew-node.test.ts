@@ -114,6 +114,68 @@ describe('a renewal', () => {
   });
 });
 
+describe('somebody is told', () => {
+  const kinds = () => world.watched.alerts.map(({ kind, subject, count, reason }) => ({ kind, subject, count, reason }));
+  const frequent = (count: number) => ({ kind: 'frequent-renewals', subject: 'n1', count, reason: 'none' });
+
+  async function renewTimes(times: number, service = world.service): Promise<void> {
+    for (let index = 0; index < times; index++) {
+      world.realm.clock.advance(60);
+      certificate = certificateIn(await renewNode(service, { csr: await newCsr() }, peerAt('a', { certificate })));
+    }
+  }
+
+  const told = (alerts: object) => {
+    world.service.reconfigure({ ...world.realm.config, server: { alerts } });
+  };
+
+  test('of a node that renews again and again, from eight certificates on, and no more once they have ended', async () => {
+    await renewTimes(6);
+    expect(kinds()).toEqual([]);
+    await renewTimes(2);
+    expect(kinds()).toEqual([frequent(8), frequent(9)]);
+    world.realm.clock.advance(86400 - 300);
+    await renewTimes(1);
+    expect(world.watched.alerts).toHaveLength(2);
+  });
+
+  test('as the configuration says: from how many on, and of which age', async () => {
+    told({ renewals: 3, renewals_within: 150 });
+    await renewTimes(2);
+    expect(kinds()).toEqual([frequent(3)]);
+    world.realm.clock.advance(600);
+    await renewTimes(1);
+    expect(kinds()).toHaveLength(1);
+  });
+
+  test('by records from before there was a time in them', async () => {
+    const key = storeKeyOfNode('prod', 'n1');
+    const record = world.realm.store.dump()[key] as JsonObject & { certificates: readonly JsonObject[] };
+    await put(key, { ...record, certificates: record.certificates.map(({ serial, not_after }) => ({ serial, not_after }) as JsonObject) });
+    told({ renewals: 3, renewals_within: 100 });
+    await renewTimes(2);
+    expect(kinds()).toEqual([]);
+  });
+
+  test('of a node that is renewed from two keys', async () => {
+    const { service, realm } = world;
+    const thief = certificate;
+    const kept = await nodeKey();
+    const again = await acceptJoin(service, { token: await world.mint(), csr: kept.csr, node_id: 'n2' }, peerAt());
+    realm.clock.advance(60);
+    const newest = await acceptJoin(service, { token: await world.mint(), csr: kept.csr, node_id: 'n2' }, peerAt());
+    await renew(await newCsr(), certificateIn(newest));
+    expect(kinds()).toEqual([]);
+    // The same key joined twice: each of its certificates begins a line of its own.
+    await renew(await newCsr(), certificateIn(again));
+    const fork = { kind: 'renewal-fork', count: undefined };
+    expect(kinds()).toEqual([{ ...fork, reason: 'none', subject: certificateIn(again).serialNumber }]);
+    await acceptJoin(service, { token: await world.mint({ node: 'n1', allowReentry: true }), csr: await newCsr() }, peerAt());
+    expect(await codeOf(renew(await newCsr(), thief))).toBe('ERR_RENEW_SUPERSEDED');
+    expect(kinds().at(-1)).toEqual({ ...fork, reason: 'ERR_RENEW_SUPERSEDED', subject: thief.serialNumber });
+  });
+});
+
 describe('a renewal is refused', () => {
   test('without a certificate of this realm, as one code', async () => {
     expect(await codeOf(renewNode(world.service, { csr: await newCsr() }, peerAt()))).toBe('ERR_JOIN_UNAUTHENTICATED');

@@ -75,8 +75,8 @@ describe('joinery enrollment', () => {
   });
 
   it('forgets certificates that ended', async () => {
-    expect(await data('enrollment gc')).toEqual({ removed: 0, kept: 3 });
-    expect((await run('enrollment gc')).stdout).toBe('forgot 0 certificates, kept 3\n');
+    expect(await data('enrollment gc')).toEqual({ removed: 0, kept: 3, evidence: { removed: 0, kept: 0 } });
+    expect((await run('enrollment gc')).stdout).toBe('forgot 0 certificates, kept 3\nforgot 0 uses of evidence, kept 0\n');
   });
 
   it('revokes one, once', async () => {

@@ -11,7 +11,7 @@ import { object, type Parsed, type Parser, record, refine, string } from '../par
 import type { Instant } from '../time.ts';
 import { CHALLENGE_HEADER, KEY_HEADER, STS_BODY } from './aws-signature.ts';
 import type { AttestationContext, Attestor, HttpsFetch } from './context.ts';
-import { assertChallenge, assertFresh, challengeDigest, instantOf, quoted, readEvidence, refuse } from './evidence.ts';
+import { assertChallenge, assertFresh, challengeUse, instantOf, quoted, readEvidence, refuse } from './evidence.ts';
 
 export interface AwsIamOptions {
   readonly name: string;
@@ -53,7 +53,7 @@ export function awsIamAttestor(options: AwsIamOptions): Attestor {
       const identity = await callerIdentity(options, evidence);
       const { account_id: account } = identity;
       if (!options.accounts.includes(account)) throw refuse('account', 'one that is configured', quoted(account));
-      return { provider: name, claims: identity, issuedAt, digest: challengeDigest(evidence.headers[CHALLENGE_HEADER] as string) };
+      return { provider: name, claims: identity, issuedAt, ...challengeUse(evidence.headers[CHALLENGE_HEADER] as string, context.now) };
     },
   };
 }

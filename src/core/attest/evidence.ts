@@ -5,13 +5,16 @@ import { fromBase64, utf8 } from '../encoding.ts';
 import { isJoineryError, JoineryError } from '../errors.ts';
 import type { SignatureAlgorithm, VerifySignature } from '../key-ports.ts';
 import { type Parser, parseDocument } from '../parse.ts';
-import { formatDuration, formatInstant, type Instant, parseInstant } from '../time.ts';
+import type { VerifiedAttestation } from '../policy/attestation.ts';
+import { formatDuration, formatInstant, type Instant, parseInstant, plus } from '../time.ts';
 import type { PublicKey } from '../x509/algorithms.ts';
 import { OID } from '../x509/oids.ts';
 import type { AttestationContext } from './context.ts';
 
 /** What clocks may differ by, in seconds. */
 export const CLOCK_SKEW = 60;
+/** Life of a nonce in seconds (FORMATS 4). */
+export const CHALLENGE_TTL = 60;
 
 /** @throws ERR_ATTESTATION_MALFORMED with every wrong path */
 export function readEvidence<T>(parser: Parser<T>, evidence: JsonObject): T {
@@ -84,9 +87,9 @@ export function evidenceDigest(kind: string, ...parts: readonly string[]): Diges
   return digestOf(canonicalBytes(['joinery/evidence/1', kind, ...parts]));
 }
 
-/** Of a challenge, whichever attestor it was answered for: a nonce counts once. */
-export function challengeDigest(nonce: string): Digest {
-  return evidenceDigest('challenge', nonce);
+/** Of a challenge that holds now, whichever attestor it was answered for: a nonce counts once, and ends soon. */
+export function challengeUse(nonce: string, now: Instant): Pick<VerifiedAttestation, 'digest' | 'replayableUntil'> {
+  return { digest: evidenceDigest('challenge', nonce), replayableUntil: plus(now, CHALLENGE_TTL) };
 }
 
 /** @throws ERR_ATTESTATION_STALE */

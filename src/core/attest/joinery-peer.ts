@@ -12,7 +12,7 @@ import {
   assertAnswer,
   assertChallenge,
   challengeBytes,
-  challengeDigest,
+  challengeUse,
   MAX_EVIDENCE_TEXT,
   quoted,
   readEvidence,
@@ -56,7 +56,7 @@ export function joineryPeerAttestor({ name, roles, verifySignature }: JoineryPee
         voucher_identity: voucher.identity,
         voucher_serial: voucher.serial,
       };
-      return { provider: name, claims, issuedAt: context.now, digest: challengeDigest(nonce) };
+      return { provider: name, claims, issuedAt: context.now, ...challengeUse(nonce, context.now) };
     },
   };
 }

@@ -5,11 +5,21 @@ import { decodeUtf8 } from '../encoding.ts';
 import { isJoineryError, JoineryError } from '../errors.ts';
 import type { VerifyJws } from '../key-ports.ts';
 import { object, string } from '../parse.ts';
-import { type Instant, isInstant } from '../time.ts';
+import { type Instant, isInstant, plus } from '../time.ts';
 import { type VerifiedJws, verifyAnyJws } from '../token/jws.ts';
 import type { JwsAlgorithm } from '../token/jws-keys.ts';
 import type { Attestor } from './context.ts';
-import { asMalformed, assertBefore, assertFresh, assertNotLater, evidenceDigest, quoted, readEvidence, refuse } from './evidence.ts';
+import {
+  asMalformed,
+  assertBefore,
+  assertFresh,
+  assertNotLater,
+  CLOCK_SKEW,
+  evidenceDigest,
+  quoted,
+  readEvidence,
+  refuse,
+} from './evidence.ts';
 import type { KeySource } from './key-source.ts';
 
 export interface OidcOptions {
@@ -44,8 +54,9 @@ export function oidcAttestor(options: OidcOptions): Attestor {
       const { iss, jti } = claims;
       if (iss !== options.issuer) throw refuse('iss', quoted(options.issuer), shown(iss));
       assertAudience(claims['aud'], options.audiences);
-      const issuedAt = assertTimes(claims, now, maxAge);
-      return { provider: name, claims: keptClaims(claims, options.claims), issuedAt, digest: digestOfToken(token, options.issuer, jti) };
+      const { issuedAt, expiresAt } = assertTimes(claims, now, maxAge);
+      const digest = digestOfToken(token, options.issuer, jti);
+      return { provider: name, claims: keptClaims(claims, options.claims), issuedAt, digest, replayableUntil: plus(expiresAt, CLOCK_SKEW) };
     },
   };
 }
@@ -81,14 +92,14 @@ function assertAudience(audience: JsonValue | undefined, wanted: readonly string
   throw refuse('aud', wanted.map(quoted).join(' or '), shown(audience));
 }
 
-/** RFC 7519 section 4.1; `exp` and `iat` are asked for. @returns `iat` */
-function assertTimes(claims: JsonObject, now: Instant, maxAge: number): Instant {
+/** RFC 7519 section 4.1; `exp` and `iat` are asked for. */
+function assertTimes(claims: JsonObject, now: Instant, maxAge: number): { readonly issuedAt: Instant; readonly expiresAt: Instant } {
   const [expires, issued, notBefore] = [timeOf(claims, 'exp'), timeOf(claims, 'iat'), timeOf(claims, 'nbf')];
   if (expires === undefined || issued === undefined) throw refuse('claims', 'exp and iat', 'one of them missing');
   assertBefore('exp', expires, now);
   assertFresh('iat', issued, now, maxAge);
   assertNotLater('nbf', notBefore ?? issued, now);
-  return issued;
+  return { issuedAt: issued, expiresAt: expires };
 }
 
 /** NumericDate may have a fraction. */

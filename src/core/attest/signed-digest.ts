@@ -52,10 +52,11 @@ export function signedDigestAttestor(options: SignedDigestOptions): Attestor {
       assertAge(options, issuedAt, now);
       const pin = pinOf(key.der);
       // The same for every node that runs the image, unless it is told to count once.
-      const remembered = singleUse
-        ? evidenceDigest('signed-digest', pin, digest)
-        : evidenceDigest('signed-digest', pin, digest, pinOf(csrSpki));
-      return { provider: name, claims: { digest, key_pin: pin }, issuedAt: issuedAt ?? UNKNOWN_AGE, digest: remembered };
+      const use = singleUse
+        ? { digest: evidenceDigest('signed-digest', pin, digest) }
+        : // Of this key alone: no other one could replay it, and it need not be remembered.
+          { digest: evidenceDigest('signed-digest', pin, digest, pinOf(csrSpki)), replayableUntil: now };
+      return { provider: name, claims: { digest, key_pin: pin }, issuedAt: issuedAt ?? UNKNOWN_AGE, ...use };
     },
   };
 }

@@ -14,7 +14,7 @@ import {
   assertAnswer,
   assertChallenge,
   challengeBytes,
-  challengeDigest,
+  challengeUse,
   MAX_EVIDENCE_TEXT,
   readEvidence,
   refuse,
@@ -53,7 +53,7 @@ export function x509popAttestor(options: X509popOptions): Attestor {
         verifySignature,
       );
       assertChallenge(nonce, context);
-      return { provider: name, claims: claimsOf(leaf, anchor), issuedAt: context.now, digest: challengeDigest(nonce) };
+      return { provider: name, claims: claimsOf(leaf, anchor), issuedAt: context.now, ...challengeUse(nonce, context.now) };
     },
   };
 }

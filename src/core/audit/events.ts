@@ -46,7 +46,7 @@ export const AUDIT_EVENTS = {
   'join.refusals': 'requests without an authentic token or certificate were refused: one record for each reason and minute',
   'join.enroll': 'a node was given the shared certificate of its cluster',
   'join.trust_report': 'a node reported other trust than before',
-  'join.collect': 'records of node certificates that ended were removed',
+  'join.collect': 'records of node certificates, or of used evidence, that ended were removed',
   'renew.accept': 'a node renewed its certificate',
   'renew.refuse': 'a node was refused a new certificate',
   'revocation.node': 'a node was revoked, with its certificates and tokens',

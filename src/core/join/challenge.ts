@@ -2,14 +2,12 @@
  * Nonces for attestors that need a fresh one: stateless, so that whoever asks for many costs nothing. A nonce is its end and random
  * octets under a MAC of the server; it says when it was made and nothing else.
  */
+import { CHALLENGE_TTL } from '../attest/evidence.ts';
 import { concat, fromBase64Url, toBase64Url, utf8 } from '../encoding.ts';
 import { equalSecret } from '../digest.ts';
 import type { Random } from '../ports.ts';
 import { formatInstant, type Instant, plus } from '../time.ts';
 import type { Challenge } from './messages.ts';
-
-/** Life of a nonce in seconds (FORMATS 4). */
-export const CHALLENGE_TTL = 60;
 
 /** HMAC-SHA256 under a key of the server. */
 export type SyncMac = (data: Uint8Array) => Uint8Array;

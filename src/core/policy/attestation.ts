@@ -12,4 +12,9 @@ export interface VerifiedAttestation {
   readonly issuedAt: Instant;
   /** Of the evidence, for the audit log and against its second use. */
   readonly digest: Digest;
+  /**
+   * From then on the attestor refuses the same evidence, however it is configured: its use need not be remembered any longer. Absent: it
+   * never does.
+   */
+  readonly replayableUntil?: Instant | undefined;
 }

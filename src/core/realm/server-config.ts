@@ -61,6 +61,9 @@ const alerts = object({
   /** A program and its arguments; the alert is its standard input, as JSON. */
   exec: optional(array(string({ minLength: 1, maxLength: 4096 }), { minItems: 1, maxItems: 50 })),
   webhook: optional(string({ maxLength: 2048, pattern: /^https?:\/\/[^\s/?#@]+(?:\/[^\s#]*)?$/, describe: 'an http or https URL' })),
+  /** Certificates of one node that have not ended, from which on `frequent-renewals` is raised, and of which age at most (seconds). */
+  renewals: optional(integer(3, 100)),
+  renewals_within: optional(integer(60, 31536000)),
 });
 
 export const serverConfig = object({

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { awsIamAttestor } from '../../../src/core/attest/aws-iam.ts';
+import { CHALLENGE_TTL } from '../../../src/core/attest/evidence.ts';
 import { signStsRequest, STS_BODY, stsSignature } from '../../../src/core/attest/aws-signature.ts';
 import type { HttpsRequest } from '../../../src/core/attest/context.ts';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
@@ -67,6 +68,7 @@ describe('aws-iam', () => {
     expect(verified).toMatchObject({
       provider: 'iam',
       issuedAt: NOW,
+      replayableUntil: NOW + CHALLENGE_TTL,
       claims: {
         account_id: '123456789012',
         arn: 'arn:aws:sts::123456789012:assumed-role/Worker/i-0abc',

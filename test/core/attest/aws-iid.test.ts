@@ -133,6 +133,7 @@ describe('aws-iid', () => {
 
   it('is remembered by the instance, not by its document', async () => {
     const of = async (evidence: JsonObject) => (await attest(attestor, evidence, now)).digest;
+    expect(await attest(attestor, detached(fresh()), now)).not.toHaveProperty('replayableUntil');
     expect(await of(detached(fresh()))).toBe(await of(inside(fresh({ imageId: 'ami-2' }))));
     expect(await of(detached(fresh({ instanceId: 'i-0abd' })))).not.toBe(await of(detached(fresh())));
   });

@@ -4,6 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import type { AttestationContext, EnrolledNode } from '../../../src/core/attest/context.ts';
 import { joineryPeerAttestor } from '../../../src/core/attest/joinery-peer.ts';
+import { CHALLENGE_TTL } from '../../../src/core/attest/evidence.ts';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { pinOf } from '../../../src/core/digest.ts';
 import { JoineryError } from '../../../src/core/errors.ts';
@@ -44,7 +45,7 @@ const known = (change: Partial<EnrolledNode> = {}): Partial<AttestationContext> 
 describe('joinery-peer', () => {
   it('believes a node that may vouch', async () => {
     const verified = await attest(attestor, await evidence(), known());
-    expect(verified).toMatchObject({ provider: 'peers', issuedAt: NOW });
+    expect(verified).toMatchObject({ provider: 'peers', issuedAt: NOW, replayableUntil: NOW + CHALLENGE_TTL });
     expect(verified.claims).toEqual({
       voucher_node: 'h1',
       voucher_role: 'host',

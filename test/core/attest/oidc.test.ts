@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { JoineryError } from '../../../src/core/errors.ts';
 import { parseAnyJwks } from '../../../src/core/token/jws-keys.ts';
 import { fakeClock } from '../../fakes/clock.ts';
+import { type Instant, plus } from '../../../src/core/time.ts';
 import { attest, ec, jws, NOW, OTHER_SPKI, outcomeOf, pemOf, rsa } from './attest-world.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -37,6 +38,11 @@ describe('oidc', () => {
   it('lets pass what the issuer says, under the name of the configuration', async () => {
     const verified = await attest(attestor, { token: token() });
     expect(verified).toMatchObject({ provider: 'ci', issuedAt: NOW - 5, claims: { sub: 'repo:a/b', nested: { a: 1 } } });
+    // From then on it is refused, however long evidence may be old.
+    const until = verified.replayableUntil as Instant;
+    const patient = oidcAttestor({ ...options, maxAge: 1e9 });
+    expect((await attest(patient, { token: token() }, { now: plus(until, -1) })).replayableUntil).toBe(until);
+    await expect(attest(patient, { token: token() }, { now: until })).rejects.toMatchObject({ code: 'ERR_ATTESTATION_STALE' });
     const some = oidcAttestor({ ...options, claims: ['sub', 'toString'] });
     expect((await attest(some, { token: token() })).claims).toEqual({ sub: 'repo:a/b' });
   });

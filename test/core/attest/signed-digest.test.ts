@@ -148,12 +148,17 @@ describe('signed-digest', () => {
 
   it('counts for every node that runs the image, or once', async () => {
     const evidence = { digest: DIGEST, signature: plain(keys.p256.privateKey, 'sha256') };
-    const twice = async (of: typeof attestor) => [
-      (await attest(of, evidence)).digest,
-      (await attest(of, evidence, { csrSpki: OTHER_SPKI })).digest,
-    ];
-    expect(new Set(await twice(attestor)).size).toBe(2);
-    expect(new Set(await twice(signedDigestAttestor({ ...options, singleUse: true }))).size).toBe(1);
+    const twice = async (of: typeof attestor) => [await attest(of, evidence), await attest(of, evidence, { csrSpki: OTHER_SPKI })];
+    const digests = async (of: typeof attestor) => new Set((await twice(of)).map((verified) => verified.digest)).size;
+    const once = signedDigestAttestor({ ...options, singleUse: true });
+    expect([await digests(attestor), await digests(once)]).toEqual([2, 1]);
+    // What only one key could replay need not be remembered; what counts once is remembered for ever.
+    expect([await twice(attestor), await twice(once)].flat().map(({ replayableUntil }) => replayableUntil)).toEqual([
+      NOW,
+      NOW,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('reads any evidence or refuses it by a code', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { generateKeyPairSync } from 'node:crypto';
 import { verifySignature } from '../../../src/adapters/signatures.ts';
 import { x509popAttestor } from '../../../src/core/attest/x509pop.ts';
+import { CHALLENGE_TTL } from '../../../src/core/attest/evidence.ts';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { pinOf } from '../../../src/core/digest.ts';
 import type { Instant } from '../../../src/core/time.ts';
@@ -58,7 +59,7 @@ const evidence = (by: Made, change: JsonObject = {}): JsonObject => ({
 describe('x509pop', () => {
   it('knows the device', async () => {
     const verified = await attest(attestor, evidence(device), now);
-    expect(verified).toMatchObject({ provider: 'factory', issuedAt: now.now });
+    expect(verified).toMatchObject({ provider: 'factory', issuedAt: now.now, replayableUntil: now.now + CHALLENGE_TTL });
     expect(verified.claims).toMatchObject({
       subject: 'CN=device-1',
       issuer: 'CN=Line 1',
