@@ -3,6 +3,7 @@ import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseStrict
 import { fromBase64Url } from '../encoding.ts';
 import { JoineryError } from '../errors.ts';
 import type { JwsKey } from '../key-ports.ts';
+import { isRocaModulus } from '../x509/roca.ts';
 
 /** Every algorithm that joinery can verify a JWS with. */
 export const JWS_ALGORITHMS = [
@@ -57,7 +58,16 @@ export function parseAnyJwks(text: string, what: string): readonly AnyVerificati
   if (!isJsonArray(entries)) throw malformed(what, 'keys as an array');
   const keys = entries.flatMap((entry, index) => readKey(entry, `${what}: keys[${index}]`));
   if (keys.length === 0) throw malformed(what, 'a key for verifying signatures');
+  assertUnambiguous(keys, what);
   return keys;
+}
+
+/** RFC 7517 section 4.5: keys of one kind have different identifiers. Where secrets stand beside public keys, either is taken for the other. */
+function assertUnambiguous(keys: readonly AnyVerificationKey[], what: string): void {
+  const named = keys.filter(({ kid }) => kid !== undefined).map(({ kid, algorithms }) => JSON.stringify([kid, algorithms[0]?.slice(0, 2)]));
+  if (new Set(named).size !== named.length) throw malformed(what, 'each kid once');
+  if (new Set(keys.map(({ material }) => material instanceof Uint8Array)).size > 1)
+    throw malformed(what, 'public keys only, or shared secrets only');
 }
 
 function readKey(entry: JsonValue, what: string): readonly AnyVerificationKey[] {
@@ -103,8 +113,12 @@ function readCurve(jwk: JsonObject, what: string): Read | undefined {
 
 function readRsa(jwk: JsonObject, what: string): Read {
   const { n, e } = jwk;
-  octets(jwk, 'e', what);
-  return { algorithms: octets(jwk, 'n', what).length >= MIN_RSA_BYTES ? RSA : [], material: { kty: 'RSA', n, e } };
+  const [modulus, exponent] = [octets(jwk, 'n', what), octets(jwk, 'e', what)];
+  const even = ((exponent.at(-1) ?? 0) & 1) === 0;
+  // With the exponent 1 everybody can sign.
+  if (even || (exponent.length === 1 && exponent[0] === 1)) throw malformed(what, 'e that is odd and above 1');
+  if (isRocaModulus(modulus)) throw malformed(what, 'n of primes that cannot be found (CVE-2017-15361)');
+  return { algorithms: modulus.length >= MIN_RSA_BYTES ? RSA : [], material: { kty: 'RSA', n, e } };
 }
 
 function octets(jwk: JsonObject, member: string, what: string): Uint8Array {

@@ -74,7 +74,14 @@ function pssAlgorithm(parameters: Uint8Array): SignatureAlgorithm | undefined {
 }
 
 export type PublicKey =
-  | { readonly kind: 'rsa'; readonly bits: number; /** Content octets of the exponent. */ readonly exponent: Uint8Array }
+  | {
+      readonly kind: 'rsa';
+      readonly bits: number;
+      /** Octets without a sign. */
+      readonly modulus: Uint8Array;
+      /** Content octets. */
+      readonly exponent: Uint8Array;
+    }
   | { readonly kind: 'ec'; /** Object identifier of the curve; empty for explicit parameters. */ readonly curve: string }
   | { readonly kind: 'ed25519' | 'ed448' }
   | { readonly kind: 'other'; readonly oid: string };
@@ -130,5 +137,5 @@ function rsaKey(bits: Uint8Array, what: string): PublicKey {
   if ((modulus[0] as number) >= 0x80 || (exponent[0] as number) >= 0x80)
     throw derError(what, 'expected a positive modulus and exponent, found a negative one');
   const significant = modulus[0] === 0 ? modulus.subarray(1) : modulus;
-  return { kind: 'rsa', bits: significant.length * 8 - Math.clz32(significant[0] ?? 0) + 24, exponent };
+  return { kind: 'rsa', bits: significant.length * 8 - Math.clz32(significant[0] ?? 0) + 24, modulus: significant, exponent };
 }

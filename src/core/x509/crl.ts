@@ -46,8 +46,10 @@ export interface RevocationList {
   readonly cRLNumber: string | undefined;
   readonly authorityKeyIdentifier: AuthorityKeyIdentifier | undefined;
   readonly issuingDistributionPoint: IssuingDistributionPoint | undefined;
-  /** Why it must not be used to judge certificates, where it must not. */
+  /** Why it cannot say of a certificate that it is good, where it cannot. */
   readonly unusable: string | undefined;
+  /** A delta list that lacks nothing else: what it revokes is revoked (RFC 5280 section 5.2.4), but it vouches for nothing. */
+  readonly delta: boolean;
 }
 
 /** Half a million entries. */
@@ -112,7 +114,7 @@ function readEntries(reader: DerReader, what: string): { revoked: Map<string, Re
 }
 
 const ENTRY_EXTENSIONS: ReadonlySet<string> = new Set([OID.reasonCode, OID.invalidityDate]);
-const LIST_EXTENSIONS: ReadonlySet<string> = new Set([OID.issuingDistributionPoint]);
+const LIST_EXTENSIONS: ReadonlySet<string> = new Set([OID.issuingDistributionPoint, OID.deltaCRLIndicator]);
 
 function reasonOf(value: Uint8Array, what: string): number {
   const { content } = readDer(value, TAG.enumerated, `${what} reasonCode`);
@@ -130,13 +132,15 @@ function readCrlExtensions(list: readonly Extension[], criticalEntry: string | u
     [unknown !== undefined, `it has the critical extension ${unknown}, which is not understood`],
     [issuingDistributionPoint?.unsupported === true, 'it covers some reasons or is indirect'],
     [number === undefined, 'it has no cRLNumber (RFC 5280 section 5.2.3)'],
-    [valueOf(OID.deltaCRLIndicator) !== undefined, 'it is a delta list'],
   ] as const;
+  const fault = reasons.find(([applies]) => applies)?.[1];
+  const delta = valueOf(OID.deltaCRLIndicator) !== undefined;
   return {
     cRLNumber: number && toHex(integerOf(readDer(number.value, TAG.integer, what), `${what} cRLNumber`)),
     authorityKeyIdentifier: aki && readAuthorityKeyIdentifier(aki.value, `${what} authorityKeyIdentifier`),
     issuingDistributionPoint,
-    unusable: reasons.find(([applies]) => applies)?.[1],
+    unusable: fault ?? (delta ? 'it is a delta list' : undefined),
+    delta: delta && fault === undefined,
   };
 }
 

@@ -2,6 +2,7 @@
 import { type Pin, pinOf } from '../digest.ts';
 import { JoineryError } from '../errors.ts';
 import type { PublicKey, SubjectPublicKeyInfo } from './algorithms.ts';
+import { isRocaModulus } from './roca.ts';
 import { isStrongKey } from './strength.ts';
 
 /** The test keys of RFC 9500: software that ships with one by mistake is met in practice. */
@@ -17,7 +18,7 @@ const TEST_KEYS: Readonly<Record<Pin, string>> = {
 /**
  * @param what names the key in the error: `web.csr`.
  * @param pin of the key, where the caller has it.
- * @throws ERR_KEY_KNOWN for a published test key, ERR_KEY_WEAK for RSA below 2048 bits, an unknown curve or another kind of key.
+ * @throws ERR_KEY_KNOWN for a published test key, ERR_KEY_WEAK for RSA below 2048 bits or of a broken generator, an unknown curve or another kind of key.
  */
 export function assertUsableKey(spki: SubjectPublicKeyInfo, what: string, pin: Pin = pinOf(spki.der)): void {
   const known = TEST_KEYS[pin];
@@ -38,7 +39,7 @@ export function assertUsableKey(spki: SubjectPublicKeyInfo, what: string, pin: P
 export function keyText(key: PublicKey): string {
   switch (key.kind) {
     case 'rsa':
-      return `RSA ${key.bits}`;
+      return `RSA ${key.bits}${isRocaModulus(key.modulus) ? ' of a broken generator (CVE-2017-15361)' : ''}`;
     case 'ec':
       return `EC ${CURVE_NAMES[key.curve] ?? (key.curve || 'with explicit parameters')}`;
     case 'other':

@@ -216,12 +216,13 @@ function note(search: Search, finding: PlacedFinding, path: readonly Certificate
 }
 
 function revocation(search: Search, path: readonly Certificate[]): PlacedFinding | undefined {
-  const { crls, revocation: mode = 'required', intermediates, anchors, verifySignature, at } = search.request;
+  const { crls, revocation: mode = 'required', intermediates, anchors, verifySignature, at, profile } = search.request;
   if (crls === undefined) return undefined;
   return revocationViolation(path, {
     crls,
     at,
     required: mode === 'required',
+    urisOnly: profile === 'web',
     verifySignature,
     candidates: [...path.slice(1), ...intermediates, ...anchors],
     // RFC 5280 section 6.3.3 (f): the signer of a list has a path of its own to the same anchor.

@@ -13,6 +13,8 @@ export interface RevocationContext {
   readonly at: Instant;
   /** A certificate without a good list is refused. */
   readonly required: boolean;
+  /** Lists are bound to distribution points by URIs only (CA/Browser Forum Baseline Requirements, section 7.2.2.1). */
+  readonly urisOnly: boolean;
   readonly verifySignature: VerifySignature;
   /** Who may have signed a list; the certificates of the path come first. */
   readonly candidates: readonly Certificate[];
@@ -52,27 +54,47 @@ export function revocationViolation(path: readonly Certificate[], context: Revoc
   return undefined;
 }
 
+/** RFC 5280 section 5.3.1: in a delta list, the end of a hold. */
+const REMOVE_FROM_CRL = 8;
+
 function statusOf(certificate: Certificate, above: readonly Certificate[], context: RevocationContext): PlacedFinding | undefined {
   let why = 'expected a revocation list of its issuer, found none';
   let good = false;
-  for (const crl of context.crls.filter((list) => equalNames(list.issuer, certificate.issuer))) {
-    const fault = listFault(crl, certificate, above, context);
-    if (fault !== undefined) {
-      why = `expected a good revocation list of its issuer, found one that is not: ${fault}`;
-      continue;
-    }
-    const entry = crl.revoked.get(certificate.serialNumber);
-    if (entry !== undefined) {
-      const reason = reasonText(entry);
-      return {
-        fault: 'revoked',
-        reason: `expected a certificate that is not revoked, found it revoked at ${formatInstant(entry.at)} (${reason})`,
-        certificate,
-      };
-    }
-    good = true;
+  const lists = context.crls.filter((list) => equalNames(list.issuer, certificate.issuer));
+  const faultOf = (crl: RevocationList): string | undefined => listFault(crl, certificate, above, context);
+  for (const crl of lists) {
+    const fault = faultOf(crl) ?? supersession(crl, lists, faultOf);
+    const entry = fault === undefined ? entryOf(crl, certificate) : undefined;
+    if (entry !== undefined) return revoked(certificate, entry);
+    const useless = fault ?? crl.unusable;
+    if (useless === undefined) good = true;
+    else why = `expected a good revocation list of its issuer, found one that is not: ${useless}`;
   }
   return good || !context.required ? undefined : { fault: 'revocation-unknown', reason: why, certificate };
+}
+
+function entryOf(crl: RevocationList, { serialNumber }: Certificate): Revocation | undefined {
+  const entry = crl.revoked.get(serialNumber);
+  return crl.delta && entry?.reason === REMOVE_FROM_CRL ? undefined : entry;
+}
+
+function revoked(certificate: Certificate, entry: Revocation): PlacedFinding {
+  const reason = `expected a certificate that is not revoked, found it revoked at ${formatInstant(entry.at)} (${reasonText(entry)})`;
+  return { fault: 'revoked', reason, certificate };
+}
+
+/** A complete list with a higher number has taken up, or ended, what a delta list says (RFC 5280 section 5.2.4). */
+function supersession(
+  crl: RevocationList,
+  lists: readonly RevocationList[],
+  faultOf: (crl: RevocationList) => string | undefined,
+): string | undefined {
+  const later = (list: RevocationList): boolean => list.unusable === undefined && numberOf(list) > numberOf(crl);
+  return crl.delta && lists.some((list) => later(list) && faultOf(list) === undefined) ? 'a later complete list is here' : undefined;
+}
+
+function numberOf({ cRLNumber }: RevocationList): bigint {
+  return BigInt(`0x${cRLNumber}`);
 }
 
 /** Why a list cannot speak about a certificate. */
@@ -82,9 +104,11 @@ function listFault(
   above: readonly Certificate[],
   context: RevocationContext,
 ): string | undefined {
-  if (crl.unusable !== undefined) return crl.unusable;
+  if (crl.unusable !== undefined && !crl.delta) return crl.unusable;
   if (context.at < crl.thisUpdate || context.at > crl.nextUpdate)
     return `it is for ${formatInstant(crl.thisUpdate)} to ${formatInstant(crl.nextUpdate)}`;
+  if (context.urisOnly && crl.issuingDistributionPoint?.fullName?.some((name) => name.kind !== 'uri') === true)
+    return 'its distribution point is not named by URIs only';
   if (!covers(crl, certificate)) return 'it is for other certificates of that issuer';
   return hasSigner(crl, above, context) ? undefined : 'no trusted key that may sign lists has signed it';
 }

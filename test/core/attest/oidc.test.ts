@@ -119,9 +119,12 @@ describe('oidc', () => {
     const text = `${Buffer.from('{"alg":"HS256","kid":"k1"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
     const forged = `${text}.${createHmac('sha256', pemOf(good.publicKey)).update(text).digest('base64url')}`;
     expect(await outcomeOf(attestor, { token: forged })).toContain('ERR_ATTESTATION_FAILED evidence: token: JWS header alg');
-    // Even where the set of the issuer has a symmetric key.
+    // Even where the set of the issuer has a symmetric key; beside public ones it is not read at all.
+    expect(() => fixed(set({ kty: 'oct', k: Buffer.alloc(32, 1).toString('base64url') }, jwk(good.publicKey, 'k2')))).toThrow(
+      'public keys only',
+    );
     const secret = { kty: 'oct', k: Buffer.alloc(32, 1).toString('base64url'), kid: 'k1' };
-    const careless = oidcAttestor({ ...options, keys: fixed(set(secret, jwk(good.publicKey, 'k2'))) });
+    const careless = oidcAttestor({ ...options, keys: fixed(set(secret)) });
     expect(await outcomeOf(careless, { token: forged })).toContain('ERR_ATTESTATION_FAILED evidence: token: JWS header alg');
   });
 
@@ -244,7 +247,7 @@ describe('keys of an issuer', () => {
     const many = keySource({
       what: 'f',
       clock: fakeClock('2026-11-22T10:00:00Z'),
-      load: () => Promise.resolve(set(...Array.from({ length: 101 }, () => jwk(good.publicKey, 'k')))),
+      load: () => Promise.resolve(set(...Array.from({ length: 101 }, (_, index) => jwk(good.publicKey, `k${index}`)))),
     });
     await expect(many.keys()).rejects.toThrow('expected at most 100 keys, found 101');
   });

@@ -129,6 +129,30 @@ describe('the classes of the public vectors:', () => {
     expect(await outcome(text, { keys: [small, jwkOf('ES384'), jwkOf('ES256')] })).toBe('ES256');
     expect(await outcome(text, pairs.EC256.privateKey.export({ format: 'jwk' }))).toBe('ES256');
   });
+
+  test('sets in which a key could be taken for another', async () => {
+    const text = await sign('ES256', { kid: 'a' });
+    const [p256, p384, mac] = [jwkOf('ES256'), jwkOf('ES384'), jwkOf('HS256')];
+    const set = (...keys: object[]) => outcome(text, { keys });
+    expect(await set({ ...p256, kid: 'a' }, { ...p384, kid: 'a' })).toMatch(/^ERR_KEY_MALFORMED: keys.json: expected each kid once/);
+    expect(await set({ ...p256, kid: 'a' }, { ...p384, kid: 'b' }, { ...jwkOf('RS256'), kid: 'a' })).toBe('ES256');
+    expect(await set({ ...p256, kid: 'a' }, { ...mac, kid: 'b' })).toMatch(/expected public keys only, or shared secrets only/);
+    // Keys for other things are not looked at.
+    expect(await set({ ...p256, kid: 'a' }, { ...mac, kid: 'a', use: 'enc' })).toBe('ES256');
+  });
+
+  test('RSA keys that everybody can sign with', async () => {
+    const text = await sign('RS256');
+    const { n } = jwkOf('RS256') as { n: string };
+    for (const e of ['AQ', 'AAAB', 'AQAA', ''])
+      expect(await outcome(text, { kty: 'RSA', n, e })).toMatch(
+        e === 'AAAB' ? /ERR_TOKEN_SIGNATURE/ : /expected e that is odd and above 1/,
+      );
+    // A power of 65537 modulo every small prime, as the weak generator's are.
+    const weak = 65537n ** 128n;
+    const octets = Buffer.from(weak.toString(16).padStart(514, '0'), 'hex').toString('base64url');
+    expect(await outcome(text, { kty: 'RSA', n: octets, e: 'AQAB' })).toMatch(/expected n of primes that cannot be found/);
+  });
 });
 
 describe('JSON serializations', () => {

@@ -25,6 +25,8 @@ import {
 import { writeExtension } from '../../../src/core/x509/extension-writer.ts';
 import { readAlgorithm } from '../../../src/core/x509/algorithms.ts';
 import { OID } from '../../../src/core/x509/oids.ts';
+import { keyText } from '../../../src/core/x509/known-keys.ts';
+import { isRocaModulus } from '../../../src/core/x509/roca.ts';
 import { isStrongKey } from '../../../src/core/x509/strength.ts';
 import { writeName } from '../../../src/core/x509/name-text.ts';
 import { at, directory, dns, ECDSA_SHA256, ip, keyNamed, make, makeDer, nameConstraints, type Parts } from './make.ts';
@@ -269,6 +271,7 @@ describe('algorithms', () => {
     expect(rsa(fromHex('01'.padEnd(64, '0')), Uint8Array.of(1, 0, 1))).toEqual({
       kind: 'rsa',
       bits: 249,
+      modulus: fromHex('01'.padEnd(64, '0')),
       exponent: Uint8Array.of(1, 0, 1),
     });
     expect(rsa(new Uint8Array(256).fill(255), Uint8Array.of(3))).toMatchObject({ bits: 2048 });
@@ -280,6 +283,13 @@ describe('algorithms', () => {
     expect(spki(sequence(oid(OID.ed448)), new Uint8Array(57))).toEqual({ kind: 'ed448' });
     expect(spki(sequence(oid('1.2.840.10040.4.1')), new Uint8Array(1))).toEqual({ kind: 'other', oid: '1.2.840.10040.4.1' });
     expect(() => parseSpki(concat(keyNamed('a').spki, NULL))).toThrow('expected the end');
+  });
+
+  it('knows the moduli of a generator that is broken', () => {
+    const weak = fromHex((65537n ** 128n).toString(16).padStart(514, '0'));
+    expect(isStrongKey(rsa(weak, Uint8Array.of(1, 0, 1)))).toBe(false);
+    expect(keyText(rsa(weak, Uint8Array.of(1, 0, 1)))).toBe('RSA 2049 of a broken generator (CVE-2017-15361)');
+    expect([isRocaModulus(weak), isRocaModulus(Uint8Array.of(1)), isRocaModulus(new Uint8Array(0))]).toEqual([true, true, false]);
   });
 
   it('refuses weak keys', () => {

@@ -10,7 +10,7 @@ import { authorityKeyIdentifier, keyIdentifierOf, writeExtension } from '../../.
 import { parseSpki } from '../../../src/core/x509/algorithms.ts';
 import { OID } from '../../../src/core/x509/oids.ts';
 import { type PathRequest, validatePath } from '../../../src/core/x509/path.ts';
-import { at, type Authority, directory, ECDSA_SHA256, keyNamed, make, NOW, uri } from './make.ts';
+import { at, type Authority, directory, dns, ECDSA_SHA256, keyNamed, make, NOW, uri } from './make.ts';
 
 const root = make({ name: 'root', ca: true });
 const sub = make({ name: 'sub', ca: true, issuer: root });
@@ -244,6 +244,43 @@ describe('revocation of a path', () => {
     expect(judge(lists(uri('http://crl.example/1')), { leaf: make({ name: 'bound', issuer: sub, more: [partial] }).certificate })).toBe(
       'revocation-unknown: CN=bound',
     );
+  });
+
+  it('takes from a delta list what it revokes, and nothing else', () => {
+    const numbered = (number: number, base?: number): Uint8Array[] => [
+      extension(OID.cRLNumber, integer(number)),
+      ...(base === undefined ? [] : [extension(OID.deltaCRLIndicator, integer(base), true)]),
+    ];
+    const complete = (number: number, entries?: Uint8Array) => crl(sub, { extensions: numbered(number), ...(entries && { entries }) });
+    const delta = (entries: Uint8Array, number = 2, parts: CrlParts = {}) =>
+      crl(sub, { extensions: numbered(number, 1), entries, ...parts });
+    const hold = sequence(entry(77, reason(6)));
+    const end = sequence(entry(77, reason(8)));
+    expect(judge([fromRoot, complete(1), delta(hold)])).toBe('revoked: CN=leaf');
+    expect(judge([fromRoot, delta(hold), complete(2)])).toBe('revoked: CN=leaf');
+    // The end of a hold is taken from a complete list only.
+    expect(judge([fromRoot, complete(1), delta(end)])).toBe('ok');
+    expect(judge([fromRoot, complete(1, hold), delta(end)])).toBe('revoked: CN=leaf');
+    expect(judge([fromRoot, delta(end)])).toBe('revocation-unknown: CN=leaf');
+    // A later complete list has the last word, when it is good.
+    expect(judge([fromRoot, complete(3), delta(hold)])).toBe('ok');
+    const late = crl(sub, { extensions: numbered(3), nextUpdate: '2026-11-22T09:59:59Z' });
+    expect(judge([fromRoot, late, complete(1), delta(hold)])).toBe('revoked: CN=leaf');
+    expect(judge([fromRoot, complete(1), delta(hold, 2, { nextUpdate: '2026-11-22T09:59:59Z' })])).toBe('ok');
+    const odd = [...numbered(2, 1), extension('1.2.3', sequence(), true)];
+    expect(judge([fromRoot, complete(1), delta(hold, 2, { extensions: odd })])).toBe('ok');
+  });
+
+  it('wants distribution points by URI in the profile of web authorities', () => {
+    const names = [uri('http://crl.example/1'), dns('crl.example')];
+    const points = sequence(sequence(tagged(0, tagged(0, uri('http://crl.example/1')))));
+    const bound = make({ name: 'bound', issuer: sub, more: [{ oid: OID.cRLDistributionPoints, critical: false, value: points }] });
+    const listed = (...some: Uint8Array[]) =>
+      crl(sub, { extensions: [NUMBER, extension(OID.issuingDistributionPoint, sequence(tagged(0, tagged(0, ...some))), true)] });
+    const web = { leaf: bound.certificate, profile: 'web' } as const;
+    expect(judge([fromRoot, listed(...names)], { leaf: bound.certificate })).toBe('ok');
+    expect(judge([fromRoot, listed(names[0] as Uint8Array)], web)).toBe('ok');
+    expect(judge([fromRoot, listed(...names)], web)).toBe('revocation-unknown: CN=bound');
   });
 
   it('wants a signer that may sign lists', () => {
