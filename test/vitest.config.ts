@@ -1,14 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { NOT_ON_EXECUTABLE, ON_EXECUTABLE } from './fakes/not-on-executable.ts';
 
 /** A file for the JSON report, from which `.ci/run` counts. */
 const report = process.env['JOINERY_TEST_REPORT'];
 
+/** An executable that stands for the clone in all suites that start joinery. */
+const executable = process.env['JOINERY_BIN'];
+if (executable !== undefined) {
+  console.log(`joinery is ${executable}; left out:`);
+  for (const [path, reason] of Object.entries(NOT_ON_EXECUTABLE)) console.log(`  ${path}: ${reason}`);
+}
+const outside = ['test/system/**', 'test/boot/**', 'test/scale/**', '**/node_modules/**'];
+
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/system/**', 'test/boot/**', 'test/scale/**', '**/node_modules/**'],
+    include: executable === undefined ? ['test/**/*.test.ts'] : ON_EXECUTABLE.map((folder) => `${folder}/**/*.test.ts`),
+    exclude: executable === undefined ? outside : [...outside, ...Object.keys(NOT_ON_EXECUTABLE)],
     disableConsoleIntercept: true,
     testTimeout: 240_000,
     hookTimeout: 120_000,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Manifest, PJSON } from '@oclif/core/interfaces';
 import type { Io } from '../../src/cli/io.ts';
 import { main, type Program } from '../../src/main.ts';
+import { type Ended, executable, runProcess } from '../fakes/joinery-command.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(`${root}${path}`, 'utf8')) as unknown;
@@ -45,8 +46,20 @@ function sink(tty: boolean): { stream: NodeJS.WriteStream; text(): string } {
   return { stream: Object.assign(stream, { isTTY: tty }) as unknown as NodeJS.WriteStream, text: () => chunks.join('') };
 }
 
-/** Runs one command line in this process, over the sources, with its own streams, environment and directory. */
+/**
+ * Runs one command line in this process, over the sources, with its own streams, environment and directory; with `JOINERY_BIN` the
+ * executable runs it as a process, unless it asks for a terminal, which only the sources can be given.
+ */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { stdout, stderr, exit } =
+    executable === undefined || options.tty === true ? await runHere(argv, options) : await runExecutable(argv, options);
+  return { stdout, stderr, exit, json: () => JSON.parse(stdout) as ReturnType<CliResult['json']> };
+}
+
+const runExecutable = (argv: readonly string[], { cwd = root, env = {}, stdin = '' }: CliOptions): Promise<Ended> =>
+  runProcess(argv, { cwd, env, stdin });
+
+async function runHere(argv: readonly string[], options: CliOptions): Promise<Ended> {
   const [out, err] = [sink(options.tty ?? false), sink(options.tty ?? false)];
   let exit = 0;
   const io: Io = {
@@ -62,5 +75,5 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     },
   };
   await main(argv, testProgram(), io);
-  return { stdout: out.text(), stderr: err.text(), exit, json: () => JSON.parse(out.text()) as ReturnType<CliResult['json']> };
+  return { stdout: out.text(), stderr: err.text(), exit };
 }

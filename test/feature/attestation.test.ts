@@ -7,17 +7,16 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { signingKey } from '../../src/adapters/signatures.ts';
 import { STS_BODY, stsSignature } from '../../src/core/attest/aws-signature.ts';
 import { testCa } from '../fakes/anchors.ts';
 import { runCli } from '../cli/harness.ts';
 import { jws, pemOf, rsa } from '../core/attest/attest-world.ts';
+import { joineryWords } from '../fakes/joinery-command.ts';
 import { type LiveServer, liveServer } from './live-server.ts';
 import { type TestRealm, testRealm } from './server-world.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const issuer = { now: rsa(), next: rsa() };
 const jwksOf = (keys: Record<string, KeyObject>): string =>
   JSON.stringify({ keys: Object.entries(keys).map(([kid, key]) => ({ ...key.export({ format: 'jwk' }), kid })) });
@@ -210,7 +209,7 @@ describe('a node proves what it is', () => {
     const guest = await nodeJoin(`host=peer:${host.directory}`, { mint: ['--node', 'g1'] });
     expect(guest.state).toBe('joined');
     // On another machine: a program carries the request to it, and the evidence back.
-    const program = write('vouch.sh', `#!/bin/sh\nexec ${process.execPath} ${root}bin/dev.js node vouch --directory ${host.directory}\n`);
+    const program = write('vouch.sh', `#!/bin/sh\nexec ${joineryWords('sources')} node vouch --directory ${host.directory}\n`);
     chmodSync(program, 0o700);
     expect((await nodeJoin(`host=exec:${program}`, { mint: ['--node', 'g2'] })).state).toBe('joined');
     expect((await nodeJoin(`host=exec:${join(place, 'nothing')}`)).state).toContain('ERR_PROGRAM_FAILED');

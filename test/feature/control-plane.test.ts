@@ -21,7 +21,10 @@ beforeAll(async () => {
   realm = await testRealm();
   server = await serverStart.start(realm);
   await joinAs('cp1', 'control-plane');
-  plane = await startProcess([service.program('control-plane.mjs')], realm, { NODE_DIRECTORY: at('cp1'), SERVER: server.url });
+  plane = await startProcess([process.execPath, service.program('control-plane.mjs')], realm, {
+    NODE_DIRECTORY: at('cp1'),
+    SERVER: server.url,
+  });
 }, 60_000);
 afterEach(() => {
   for (const agent of agents.splice(0)) agent.destroy();

@@ -18,7 +18,7 @@ afterAll(() => service.remove());
 const embedded: ServerFixture = {
   name: 'a service that mounts it',
   start: (realm, { env = {}, port = 0 } = {}) =>
-    startProcess([service.program('embed.mjs')], realm, { ...env, REALM: realm.directory, PORT: String(port) }),
+    startProcess([process.execPath, service.program('embed.mjs')], realm, { ...env, REALM: realm.directory, PORT: String(port) }),
 };
 
 const text = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

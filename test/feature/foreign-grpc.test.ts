@@ -405,7 +405,7 @@ test('any message to any method, with and without a certificate, has an answer o
       const started = Date.now();
       // What a call has no field for is left out by the client.
       const outcome = await (known ? node : nobody).call(method, message).then(() => undefined, statusOf);
-      expect(Date.now() - started).toBeLessThan(3000);
+      expect(Date.now() - started).toBeLessThan(10_000);
       if (outcome === undefined) return;
       expect(outcome.reason).toMatch(/^ERR_(?!INTERNAL)/);
       expect([grpc.status.INTERNAL, grpc.status.UNKNOWN]).not.toContain(outcome.code);

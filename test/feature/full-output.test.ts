@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 
-const joinery = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const [joinery, ...first] = joineryCommand();
 
 test.runIf(process.platform === 'linux')('a result that the disk behind stdout has no room for is one error, no crash', () => {
   const full = openSync('/dev/full', 'w');
   try {
-    const { status, stderr } = spawnSync(process.execPath, [joinery, 'completion', 'bash'], {
+    const { status, stderr } = spawnSync(joinery, [...first, 'completion', 'bash'], {
       stdio: ['ignore', full, 'pipe'],
       encoding: 'utf8',
     });

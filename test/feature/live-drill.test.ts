@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../cli/harness.ts';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 import { serverStart, type StartedServer, type TestRealm, testRealm } from './server-world.ts';
 
 let realm: TestRealm;
@@ -63,9 +63,9 @@ it('puts the canary out when a person ends it', async () => {
   await once(silent, 'listening');
   const mute = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   const before = (await realm.audit('drill.end')).length;
-  const program = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
+  const [program, ...first] = joineryCommand('sources');
   const argv = [
-    program,
+    ...first,
     'drill',
     'run',
     'compromised-node',
@@ -77,7 +77,7 @@ it('puts the canary out when a person ends it', async () => {
     '--endpoint',
     mute,
   ];
-  const child = spawn(process.execPath, argv, {
+  const child = spawn(program, argv, {
     cwd: realm.directory,
     env: { PATH: process.env['PATH'], JOINERY_REALM: realm.directory },
     stdio: 'ignore',

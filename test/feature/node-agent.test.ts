@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -13,11 +12,11 @@ import { joinNode } from '../../src/client/join-node.ts';
 import type { Pin } from '../../src/core/digest.ts';
 import { SpiffeWorkloadAPI, type X509SVIDResponse } from '../../src/proto/gen/spiffe/workload_pb.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 import { type JoinServer, joinServer, nodeClientWorld, nodePlace } from '../fakes/join-server.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
-const dev = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
 const place = nodePlace();
 let server: JoinServer;
 beforeAll(async () => {
@@ -68,7 +67,8 @@ test('renews at SIGHUP, runs its hooks once, tells its manager, and ends at SIGT
   const metrics = join(parent, 'joinery.prom');
   const socket = join(parent, 'workload/api.sock');
   const options = ['--directory', place.directory, '--metrics-file', metrics, '--workload-api', `unix:${socket}`, '--json'];
-  const child = spawn(process.execPath, [dev, 'node', 'agent', ...options], {
+  const [program, ...first] = joineryCommand('sources');
+  const child = spawn(program, [...first, 'node', 'agent', ...options], {
     env: { PATH: `${join(parent, 'bin')}:${process.env['PATH']}`, HOME: parent, NOTIFY_SOCKET: join(parent, 'no-socket') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

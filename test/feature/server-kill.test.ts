@@ -15,7 +15,7 @@ it('killed at any step of a join, it lets the same node in after a restart, by o
     STEPS.map(async (step) => ({ step, node: await newNode(), token: await realm.mint('--node', `at-${step}`) })),
   );
   for (const { step, node, token } of cases) {
-    const killed = await startProcess([child, realm.directory, step], realm);
+    const killed = await startProcess([process.execPath, child, realm.directory, step], realm);
     const client = clientOf(realm, killed);
     await expect(client.join({ token, csr: node.csr })).rejects.toMatchObject({ family: 'network' });
     await client.close();

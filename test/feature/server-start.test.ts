@@ -2,13 +2,12 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openServerRealm } from '../../src/cli/server-realm.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 import { clientOf, newNode, startProcess, type TestRealm, testRealm } from './server-world.ts';
 
-const dev = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
 const passphrases = { offline: 'correct horse battery offline', online: 'correct horse battery online' };
 
 let realm: TestRealm;
@@ -29,7 +28,8 @@ interface Ended {
 
 function run(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [dev, ...argv], {
+    const [program, ...first] = joineryCommand('sources');
+    const child = spawn(program, [...first, ...argv], {
       cwd: realm.directory,
       env: { PATH: process.env['PATH'], HOME: realm.directory, JOINERY_REALM: realm.directory, ...env },
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -53,7 +53,7 @@ it('starts on a realm without offline keys, with the credential of systemd, and 
   mkdirSync(credentials, { mode: 0o700 });
   writeFileSync(join(credentials, 'joinery-online-passphrase'), `${passphrases.online}\n`, { mode: 0o600 });
   const token = await realm.mint('--node', 'n1');
-  const argv = [dev, 'server', 'start', '--realm', exported.directory, '--json'];
+  const argv: readonly [string, ...string[]] = [...joineryCommand('sources'), 'server', 'start', '--realm', exported.directory, '--json'];
   const server = await startProcess(argv, exported, { CREDENTIALS_DIRECTORY: credentials });
   const client = clientOf(exported, server);
   const { csr } = await newNode();

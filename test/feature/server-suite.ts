@@ -280,6 +280,7 @@ export function serverSuite(fixture: ServerFixture): void {
         .poll(
           async () =>
             (await post('/v1/join', { token: await realm.mint('--cluster', 'late'), cluster: 'late', csr: (await newNode()).csr })).status,
+          { timeout: 20_000 },
         )
         .toBe(200);
       writeFileSync(join(realm.directory, 'policy.yaml'), 'nonsense: [');
@@ -287,7 +288,7 @@ export function serverSuite(fixture: ServerFixture): void {
         (config) => (((config['clusters'] as Record<string, unknown>[])[0] as Record<string, unknown>)['policy'] = 'policy.yaml'),
       );
       await server.reload();
-      await expect.poll(() => server.log().some(({ msg }) => msg === 'policy reload failed')).toBe(true);
+      await expect.poll(() => server.log().some(({ msg }) => msg === 'policy reload failed'), { timeout: 20_000 }).toBe(true);
       expect(await metric(server, 'joinery_bootstrap_policy_reload_total', { result: 'failed' })).toBeGreaterThan(0);
       expect((await joinNode({}, '--node', 'later')).reply.node_id).toBe('later');
       expect(await statusOf(session, '/v1/peers')).toBe(200);

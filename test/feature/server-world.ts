@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { certificateReadBack } from '../../src/adapters/certificate-read-back.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { loadConfig } from '../../src/adapters/config-file.ts';
@@ -25,8 +24,7 @@ import type { Instant, Seconds } from '../../src/core/time.ts';
 import { writeCsr } from '../../src/core/x509/csr-writer.ts';
 import { writeName } from '../../src/core/x509/name-text.ts';
 import { runCli } from '../cli/harness.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { joineryCommand } from '../fakes/joinery-command.ts';
 
 export interface TestRealm {
   readonly directory: string;
@@ -171,8 +169,12 @@ function listening(child: ChildProcess, errors: () => string): Promise<{ listen:
 }
 
 /** Starts a program that prints `{"event":"listening","listen","admin"}` and logs JSON lines to stderr. */
-export async function startProcess(argv: readonly string[], realm: TestRealm, env: Record<string, string> = {}): Promise<StartedServer> {
-  const child = spawn(process.execPath, [...argv], {
+export async function startProcess(
+  [program, ...argv]: readonly [string, ...string[]],
+  realm: TestRealm,
+  env: Record<string, string> = {},
+): Promise<StartedServer> {
+  const child = spawn(program, argv, {
     cwd: realm.directory,
     env: { PATH: process.env['PATH'], HOME: realm.directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -204,12 +206,12 @@ export async function startProcess(argv: readonly string[], realm: TestRealm, en
   };
 }
 
-/** `joinery server start` as a process. */
+/** `joinery server start` as a process: of the executable of JOINERY_BIN, or over the sources. */
 export const serverStart: ServerFixture = {
   name: 'server start',
   start: (realm, { env = {}, port = 0 } = {}) =>
     startProcess(
-      [join(root, 'bin/dev.js'), 'server', 'start', '--realm', realm.directory, '--listen', `127.0.0.1:${port}`, '--json'],
+      [...joineryCommand('sources'), 'server', 'start', '--realm', realm.directory, '--listen', `127.0.0.1:${port}`, '--json'],
       realm,
       env,
     ),

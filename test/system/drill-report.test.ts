@@ -2,16 +2,16 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 
 /** The report of a drill in a real browser: needs the Debian package chromium. */
 const home = mkdtempSync(join(tmpdir(), 'joinery-report-'));
-const run = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const [run, ...first] = joineryCommand();
 const page = join(home, 'report.html');
 
 beforeAll(() => {
-  execFileSync(process.execPath, [run, 'drill', 'run', 'compromised-node', '--nodes', '1000', '--report', page]);
+  execFileSync(run, [...first, 'drill', 'run', 'compromised-node', '--nodes', '1000', '--report', page]);
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { joineryCommand, joineryWords } from '../fakes/joinery-command.ts';
 
 /** An interactive drill on a real terminal: tmux types the keys and reads the screen. */
 const home = mkdtempSync(join(tmpdir(), 'joinery-terminal-'));
 const socket = join(home, 'tmux');
-const run = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const [run, ...first] = joineryCommand();
 
 const tmux = (...argv: string[]): string => execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...argv], { encoding: 'utf8' });
 const screen = (): string => tmux('capture-pane', '-p', '-J', '-S', '-200', '-t', 'drill');
@@ -30,7 +30,7 @@ async function start(...argv: string[]): Promise<void> {
   // What the last drill left is not taken for what this one shows.
   tmux('send-keys', '-R', '-t', 'drill');
   tmux('clear-history', '-t', 'drill');
-  keys('-l', `${process.execPath} ${run} drill run ${argv.join(' ')} --interactive; echo "status=$?"`);
+  keys('-l', `${joineryWords()} drill run ${argv.join(' ')} --interactive; echo "status=$?"`);
   keys('Enter');
 }
 
@@ -56,7 +56,7 @@ test('decisions are taken with the arrow keys, a wrong name is refused, and what
   const { decisions } = JSON.parse(readFileSync(join(home, 'decisions.json'), 'utf8')) as { decisions: object[] };
   expect(decisions).toEqual([{ phase: 1, step: 0, do: 'act', late: 600, note: 'we were asleep' }]);
   const headless = ['drill', 'run', 'compromised-node', '--nodes', '200', '--answers', 'decisions.json', '--log', 'again.jsonl'];
-  execFileSync(process.execPath, [run, ...headless], { cwd: home });
+  execFileSync(run, [...first, ...headless], { cwd: home });
   expect(readFileSync(join(home, 'again.jsonl'), 'utf8')).toBe(readFileSync(join(home, 'log.jsonl'), 'utf8'));
 }, 240_000);
 

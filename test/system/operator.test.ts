@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { joineryCommand, joineryWords } from '../fakes/joinery-command.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const start = join(root, 'bin/run.js');
+const [program, ...first] = joineryCommand();
 let directory = '';
 
 beforeEach(() => {
@@ -16,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function joinery(argv: readonly string[], cwd = directory) {
-  const child = spawnSync(process.execPath, [start, ...argv], {
+  const child = spawnSync(program, [...first, ...argv], {
     cwd,
     encoding: 'utf8',
     env: { PATH: '/usr/bin:/bin', HOME: directory },
@@ -119,11 +120,11 @@ describe('completion in other shells', () => {
 });
 
 test('a question at a real terminal: the passphrase is not shown, ctrl-C leaves nothing', () => {
-  const shell = `${process.execPath} ${start} init --environment lab --domain lab.example --realm r`;
-  const child = spawnSync('bash', ['-c', `{ sleep 2; printf '\\003'; sleep 1; } | script -qefc '${shell}' /dev/null`], {
+  const shell = `${joineryWords()} init --environment lab --domain lab.example --realm r`;
+  const child = spawnSync('bash', ['-c', `{ sleep 2; printf '\\003'; sleep 1; } | script -qefc "$LINE" /dev/null`], {
     cwd: directory,
     encoding: 'utf8',
-    env: { PATH: '/usr/bin:/bin', HOME: directory, TERM: 'xterm' },
+    env: { PATH: '/usr/bin:/bin', HOME: directory, TERM: 'xterm', LINE: shell },
   });
   expect(child.status).toBe(130);
   expect(readdirSync(directory)).toEqual([]);

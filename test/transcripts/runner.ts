@@ -1,5 +1,5 @@
 /**
- * Runs stories: commands in a shell, with the built joinery and its Node.js on the PATH, in a directory of their own, held against what they print.
+ * Runs stories: commands in a shell, with the built joinery (or the executable of JOINERY_BIN) and its Node.js on the PATH, in a directory of their own, held against what they print.
  *
  *   $ command          run in bash, in the story's directory; variables that it exports stay for the commands after it
  *   text               expected on stdout, line by line
@@ -14,6 +14,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { joineryWords } from '../fakes/joinery-command.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -85,7 +86,7 @@ export function runStory(steps: readonly Step[], toTheEnd = false): StepResult[]
   mkdirSync(bin);
   writeFileSync(join(bin, 'env'), '');
   symlinkSync(process.execPath, join(bin, 'node'));
-  writeFileSync(join(bin, 'joinery'), `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'bin/run.js')}" "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(bin, 'joinery'), `#!/bin/sh\nexec ${joineryWords()} "$@"\n`, { mode: 0o755 });
   const env = { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: directory, JOINERY_ACTOR: 'ops', TZ: 'UTC', LANG: 'C.UTF-8' };
   const results: StepResult[] = [];
   try {
