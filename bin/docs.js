@@ -5,6 +5,7 @@ import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
 import { ceremonySchema } from '../src/core/ceremony/document.ts';
 import { scenarioSchema } from '../src/core/drill/scenario.ts';
 import { ERRORS, EXIT_STATUS } from '../src/core/errors.ts';
+import { agentDocumentSchema } from '../src/core/join/agent-state.ts';
 import { nodeDocumentSchemas } from '../src/core/join/node-directory.ts';
 import { policySchema } from '../src/core/policy/document.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
@@ -38,7 +39,7 @@ writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfig
 writeFileSync(`${docs}schema/ceremony-1.json`, `${JSON.stringify(ceremonySchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/drill-1.json`, `${JSON.stringify(scenarioSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/join-policy-1.json`, `${JSON.stringify(policySchema(), null, 2)}\n`);
-for (const [name, schema] of Object.entries(nodeDocumentSchemas())) {
+for (const [name, schema] of Object.entries({ ...nodeDocumentSchemas(), 'node-agent-1': agentDocumentSchema() })) {
   writeFileSync(`${docs}schema/${name}.json`, `${JSON.stringify(schema, null, 2)}\n`);
 }
 writeFileSync(`${docs}openapi.json`, `${JSON.stringify(openApi(), null, 2)}\n`);

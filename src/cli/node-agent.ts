@@ -5,6 +5,7 @@ import { jsonLogger } from '../adapters/logger.ts';
 import type { AgentOptions, AgentWorld } from '../client/agent-world.ts';
 import { type NodeAgent, startAgent } from '../client/node-agent.ts';
 import type { WorkloadApi } from '../adapters/workload-api.ts';
+import type { AlertShares } from '../core/join/agent-schedule.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { LogLevel } from '../core/telemetry.ts';
 import type { World } from './context.ts';
@@ -64,6 +65,25 @@ async function agentWorld(world: World, { logLevel, alertProgram }: RunAgentOpti
     notify: (...states) => notifySystemd(env['NOTIFY_SOCKET'], states),
     log: (level, message, fields) => logger.log(level, message, fields),
   };
+}
+
+/**
+ * The objective of renewals, as shares of the life of the certificate that are left: `15%`.
+ * @throws ERR_USAGE
+ */
+export function alertShares(flags: Readonly<Record<'alert-late' | 'alert-expiring', string>>): AlertShares {
+  const [late, expiring] = (['alert-late', 'alert-expiring'] as const).map((flag) => shareOf(`--${flag}`, flags[flag])) as [number, number];
+  if (expiring <= late) return { late, expiring };
+  throw new JoineryError('ERR_USAGE', `--alert-expiring: expected at most ${flags['alert-late']}, which is --alert-late, found more`);
+}
+
+function shareOf(flag: string, text: string): number {
+  const [, number] = /^(\d{1,2}(?:\.\d{1,3})?)%$/.exec(text) ?? [];
+  if (number !== undefined && Number(number) > 0) return Number(number) / 100;
+  throw new JoineryError(
+    'ERR_USAGE',
+    `${flag}: expected a share like 15%, above 0% and below 100%, found ${JSON.stringify(text.slice(0, 40))}`,
+  );
 }
 
 /** What systemd waits for between two signs of life, where it does (WatchdogSec=). */

@@ -7,24 +7,27 @@ import { generationFiles } from '../core/join/node-directory.ts';
 import { hookName, parseReloadHooks, type ReloadHook } from '../core/join/reload-hooks.ts';
 import { PURPOSES } from '../core/trust/purpose.ts';
 import type { AgentMemory } from './agent-memory.ts';
-import type { AgentOptions, AgentWorld } from './agent-world.ts';
+import { type AgentOptions, type AgentWorld, feedWatchdog } from './agent-world.ts';
 
 const MAX_HOOKS = 64 * 1024;
 
 /** @throws ERR_NODE_DIRECTORY for a `reload.conf` that cannot be read, ERR_TRUST_STATE_MALFORMED */
 export async function tellHooks(
   world: AgentWorld,
-  { directory }: AgentOptions,
+  options: AgentOptions,
   memory: AgentMemory,
   { generation, certificate }: NodeIdentity,
 ): Promise<void> {
+  const { directory } = options;
   const { purposes } = await readNodeState(world, `${directory}/trust/state.json`);
   const trust = PURPOSES.map((purpose) => `${purposes[purpose]?.held ?? 0}:${purposes[purpose]?.fingerprint.slice(0, 16) ?? ''}`);
   const change = [generation, certificate.serialNumber, ...trust].join(' ');
   if (memory.told === change) return;
   const results: boolean[] = [];
-  for (const hook of await readHooks(world, directory))
+  for (const hook of await readHooks(world, directory)) {
+    await feedWatchdog(world, options);
     results.push(await runHook(world, hook, generationFiles(directory, generation).directory));
+  }
   if (!results.includes(false)) memory.told = change;
 }
 

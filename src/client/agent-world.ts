@@ -20,6 +20,11 @@ export interface AgentWorld extends NodeClientWorld {
   log(level: LogLevel, message: string, fields?: JsonObject): void;
 }
 
+/** A sign of life, for a service manager that waits for one: before whatever may take its time. */
+export async function feedWatchdog({ notify }: Pick<AgentWorld, 'notify'>, { watchdog }: Pick<AgentOptions, 'watchdog'>): Promise<void> {
+  if (watchdog !== undefined) await notify('WATCHDOG=1');
+}
+
 export interface AgentOptions {
   /** Of the node, absolute. */
   readonly directory: string;

@@ -15,7 +15,7 @@ import { tellHooks } from './agent-hooks.ts';
 import { publishIdentity } from './agent-publish.ts';
 import { type AgentMemory, calm, noteFailure, noteSuccess, pauseLeft, recallAgent, type Shown, writeAgent } from './agent-memory.ts';
 import { followTrust } from './agent-trust.ts';
-import type { AgentOptions, AgentWorld } from './agent-world.ts';
+import { type AgentOptions, type AgentWorld, feedWatchdog } from './agent-world.ts';
 import { joinNode } from './join-node.ts';
 import { renewNode } from './renew-node.ts';
 
@@ -40,8 +40,7 @@ export function startAgent(world: AgentWorld, options: AgentOptions): NodeAgent 
       const force = control.force;
       control.force = false;
       noteJump(world, clocks);
-      if (options.watchdog !== undefined) await world.notify('WATCHDOG=1');
-      const seconds = await turn({ world, options, memory, force });
+      const seconds = await turn({ world, options: withinWatchdog(options), memory, force });
       if (!ready) await world.notify('READY=1');
       await world.timer.sleep(seconds * 1000, control.sleep.signal);
     }
@@ -70,6 +69,12 @@ function noteJump({ clock, timer, log }: AgentWorld, clocks: { skew: number }): 
   clocks.skew = skew;
 }
 
+/** What a turn asks of servers, at most four times one after the other, is over before the service manager loses its patience. */
+function withinWatchdog(options: AgentOptions): AgentOptions {
+  const { timeoutMs, watchdog } = options;
+  return watchdog === undefined ? options : { ...options, timeoutMs: Math.min(timeoutMs, watchdog * 250) };
+}
+
 interface Turn {
   readonly world: AgentWorld;
   readonly options: AgentOptions;
@@ -80,8 +85,10 @@ interface Turn {
 /** @returns seconds to sleep. */
 async function turn(context: Turn): Promise<number> {
   const { world, options, memory } = context;
+  await feedWatchdog(world, options);
   const before = await look(context);
   const acted = await act(context, before);
+  await feedWatchdog(world, options);
   const after = acted ? await look(context) : before;
   const now = world.clock.now();
   await raiseAlerts(world, options, memory, {

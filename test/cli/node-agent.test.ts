@@ -9,7 +9,8 @@ import { systemRandom } from '../../src/adapters/random.ts';
 import { verifySignature } from '../../src/adapters/signatures.ts';
 import type { World } from '../../src/cli/context.ts';
 import { type Io, withIo } from '../../src/cli/io.ts';
-import { runAgent, type RunAgentOptions, watchdogSeconds } from '../../src/cli/node-agent.ts';
+import { alertShares, runAgent, type RunAgentOptions, watchdogSeconds } from '../../src/cli/node-agent.ts';
+import { DEFAULT_ALERT_SHARES } from '../../src/core/join/agent-schedule.ts';
 
 let place: string;
 beforeAll(() => {
@@ -47,6 +48,19 @@ test('waits for a node that has not joined, offers its socket, and ends at SIGTE
 
 test('refuses a socket of another form', async () => {
   await expect(start({ workloadApi: 'tcp:127.0.0.1:1' })).rejects.toMatchObject({ code: 'ERR_USAGE' });
+});
+
+test('the objective of renewals, in shares of the life', () => {
+  const shares = (late: string, expiring: string) => alertShares({ 'alert-late': late, 'alert-expiring': expiring });
+  expect(shares('15%', '5%')).toEqual(DEFAULT_ALERT_SHARES);
+  expect(shares('20%', '2.5%')).toEqual({ late: 0.2, expiring: 0.025 });
+  for (const [late, expiring, flag] of [
+    ['0.15', '5%', '--alert-late'],
+    ['100%', '5%', '--alert-late'],
+    ['15%', '0%', '--alert-expiring'],
+    ['15%', '15.1%', '--alert-expiring'],
+  ] as const)
+    expect(() => shares(late, expiring)).toThrow(flag);
 });
 
 test('the watchdog of systemd, in seconds', () => {

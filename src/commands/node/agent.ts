@@ -4,7 +4,7 @@ import { attestFlag, namedEvidence } from '../../cli/attest-flag.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { durationFlag } from '../../cli/flags.ts';
 import { currentIo } from '../../cli/io.ts';
-import { runAgent } from '../../cli/node-agent.ts';
+import { alertShares, runAgent } from '../../cli/node-agent.ts';
 import { directoryFlag, nodeClientWorld, nodeDirectory, timeoutMs, urlFlag } from '../../cli/node-flags.ts';
 
 export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
@@ -16,7 +16,7 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
     'renews now; SIGTERM ends it after what is under way. Under systemd it reports readiness and feeds the watchdog.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --metrics-file /var/lib/prometheus/node-exporter/joinery.prom --alert /usr/local/bin/page-somebody',
+    '<%= config.bin %> <%= command.id %> --metrics-file /var/lib/prometheus/node-exporter/joinery.prom --alert /usr/local/bin/page-somebody --alert-late 18%',
     '<%= config.bin %> <%= command.id %> --workload-api unix:/run/joinery/web/api.sock',
     '<%= config.bin %> <%= command.id %> --trust-from /media/stick --trust-every 1d',
   ];
@@ -26,6 +26,16 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
     ...attestFlag,
     timeout: Flags.string({ description: 'how long one attempt may take', default: '60s', helpValue: 'DURATION' }),
     alert: Flags.string({ description: 'program that is given each alert on its standard input', helpValue: 'FILE' }),
+    'alert-late': Flags.string({
+      description: 'share of the life of the certificate that is left when failing renewals miss their objective: renewal-late',
+      default: '15%',
+      helpValue: 'PERCENT',
+    }),
+    'alert-expiring': Flags.string({
+      description: 'share that is left when they become an emergency: renewal-expiring',
+      default: '5%',
+      helpValue: 'PERCENT',
+    }),
     'metrics-file': Flags.string({ description: "file for the textfile collector of Prometheus' node exporter", helpValue: 'FILE' }),
     'trust-every': Flags.string({ description: 'how often newer trust is looked for', default: '1h', helpValue: 'DURATION' }),
     'trust-from': Flags.string({ description: 'directory with trust documents, instead of the server', helpValue: 'DIR' }),
@@ -53,6 +63,7 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
       ...(flags['trust-from'] !== undefined && { trustFrom: resolve(flags['trust-from']) }),
       ...(flags['metrics-file'] !== undefined && { metricsFile: resolve(flags['metrics-file']) }),
       alertProgram: flags.alert,
+      alertShares: alertShares(flags),
       workloadApi: flags['workload-api'],
       logLevel: flags['log-level'],
     });

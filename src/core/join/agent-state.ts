@@ -1,5 +1,5 @@
 /** What the agent of a node remembers in `agent.json`, and what it tells Prometheus through a text file. */
-import type { JsonValue } from '../canonical-json.ts';
+import type { JsonObject, JsonValue } from '../canonical-json.ts';
 import { array, integer, object, oneOf, optional, parseDocument, type Parsed, string } from '../parse.ts';
 import { parseInstant } from '../time.ts';
 import { instantText } from '../trust/manifest.ts';
@@ -32,6 +32,16 @@ const state = object({
 });
 
 export type AgentDocument = Parsed<typeof state>;
+
+/** The published JSON Schema of `agent.json`. */
+export function agentDocumentSchema(): JsonObject {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'https://joinery.dev/schema/node-agent-1.json',
+    title: 'joinery state of the agent of a node (agent.json)',
+    ...state.schema,
+  };
+}
 
 /** @throws ERR_NODE_DIRECTORY with every wrong path. */
 export function parseAgentDocument(value: JsonValue, what: string): AgentDocument {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { agentMetrics, parseAgentDocument } from '../../../src/core/join/agent-state.ts';
+import { agentDocumentSchema, agentMetrics, parseAgentDocument } from '../../../src/core/join/agent-state.ts';
 import { hookName, parseReloadHooks } from '../../../src/core/join/reload-hooks.ts';
 
 const WHOLE = {
@@ -20,6 +22,14 @@ const WHOLE = {
 test('the document is read strictly', () => {
   expect(parseAgentDocument(WHOLE, 'agent.json')).toMatchObject({ state: 'valid', renewals: 2 });
   expect(() => parseAgentDocument({ ...WHOLE, state: 'fine' }, 'agent.json')).toThrow(/agent\.json/);
+});
+
+test('the published schema is that of the parser', () => {
+  const published = readFileSync(new URL('../../../docs/schema/node-agent-1.json', import.meta.url), 'utf8');
+  expect(JSON.parse(published)).toEqual(agentDocumentSchema());
+  const validate = new Ajv2020({ strict: false }).compile(agentDocumentSchema());
+  expect(validate(WHOLE)).toBe(true);
+  expect(validate({ ...WHOLE, state: 'fine' })).toBe(false);
 });
 
 test('metrics have each head once, and no value that is not known', () => {
