@@ -1,4 +1,4 @@
-// Writes what the reference says of tables in the code: error codes, audit events, the JSON Schema of the configuration, and OpenAPI.
+// Writes what the reference says of tables in the code: commands, error codes, audit events, the JSON Schema of the configuration, and OpenAPI.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AUDIT_EVENTS } from '../src/core/audit/events.ts';
@@ -10,6 +10,8 @@ import { nodeDocumentSchemas } from '../src/core/join/node-directory.ts';
 import { policySchema } from '../src/core/policy/document.ts';
 import { realmConfigSchema } from '../src/core/realm/config.ts';
 import { trustManifestSchema } from '../src/core/trust/manifest.ts';
+import { commandsPage } from './commands-page.js';
+import { packageJson, sourceManifest } from './manifest.js';
 import { openApi } from './openapi.js';
 
 const docs = fileURLToPath(new URL('../docs/', import.meta.url));
@@ -33,6 +35,7 @@ writeFileSync(
   `${docs}reference/errors.md`,
   `# Errors and exit status\n\n${note}\n\n## Exit status\n\n${families}\n\n## Codes\n\n${errors}\n`,
 );
+writeFileSync(`${docs}reference/commands.md`, commandsPage(await sourceManifest(), packageJson()));
 writeFileSync(`${docs}reference/audit-events.md`, `# Audit events\n\n${note}\n\n${events}\n`);
 writeFileSync(`${docs}schema/trust-bundle-1.json`, `${JSON.stringify(trustManifestSchema(), null, 2)}\n`);
 writeFileSync(`${docs}schema/realm-config-1.json`, `${JSON.stringify(realmConfigSchema(), null, 2)}\n`);

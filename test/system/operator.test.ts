@@ -95,30 +95,6 @@ test('a realm of another user is refused by name, not with a stack', () => {
   }
 });
 
-describe('completion in other shells', () => {
-  test('zsh loads it', () => {
-    writeFileSync(join(directory, '_joinery'), joinery(['completion', 'zsh']).stdout);
-    const child = spawnSync(
-      'zsh',
-      ['-f', '-c', 'autoload -U compinit && compinit -u -d ./dump && source ./_joinery && echo ${_comps[joinery]}'],
-      { cwd: directory, encoding: 'utf8' },
-    );
-    expect([child.status, child.stderr, child.stdout.trim()]).toEqual([0, '', '_bash_complete -o default -F _joinery']);
-  });
-
-  test('fish completes with it', () => {
-    writeFileSync(join(directory, 'joinery.fish'), joinery(['completion', 'fish']).stdout);
-    const script = 'source joinery.fish; complete -C "joinery token "; complete -C "joinery ca create --par"';
-    const child = spawnSync('fish', ['--no-config', '-c', script], {
-      cwd: directory,
-      encoding: 'utf8',
-      env: { PATH: '/usr/bin:/bin', HOME: directory },
-    });
-    expect(child.stdout).toMatch(/^mint\tMint a join token$/m);
-    expect(child.stdout).toMatch(/^--parent\b/m);
-  });
-});
-
 test('a question at a real terminal: the passphrase is not shown, ctrl-C leaves nothing', () => {
   const shell = `${joineryWords()} init --environment lab --domain lab.example --realm r`;
   const child = spawnSync('bash', ['-c', `{ sleep 2; printf '\\003'; sleep 1; } | script -qefc "$LINE" /dev/null`], {
