@@ -11,7 +11,7 @@ if (executable !== undefined) {
   console.log(`joinery is ${executable}; left out:`);
   for (const [path, reason] of Object.entries(NOT_ON_EXECUTABLE)) console.log(`  ${path}: ${reason}`);
 }
-const outside = ['test/system/**', 'test/boot/**', 'test/scale/**', '**/node_modules/**'];
+const outside = ['test/binary/**', 'test/system/**', 'test/boot/**', 'test/scale/**', '**/node_modules/**'];
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),

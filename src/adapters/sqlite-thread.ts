@@ -1,6 +1,7 @@
 /** The store's worker thread, seen from outside. */
 import { Worker } from 'node:worker_threads';
 import { JoineryError } from '../core/errors.ts';
+import { embeddedText } from './embedded-files.ts';
 import { fromPlainError } from './plain-error.ts';
 import type { StoreReply, StoreRequest } from './sqlite-protocol.ts';
 
@@ -18,10 +19,7 @@ export class StoreThread {
   #lastId = 0;
 
   constructor() {
-    // Under vitest and bin/dev.js the sources run as they are; Node strips their types in the worker too.
-    const file = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
-    // No environment: a passphrase in it is nothing that the store needs.
-    this.#worker = new Worker(new URL(file, import.meta.url), { name: 'joinery-store', env: {}, execArgv: [] });
+    this.#worker = startWorker();
     this.#worker.unref();
     this.#worker.on('message', (reply: StoreReply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error));
@@ -68,4 +66,14 @@ export class StoreThread {
       waiting.reject(error);
     }
   }
+}
+
+function startWorker(): Worker {
+  // No environment: a passphrase in it is nothing that the store needs.
+  const options = { name: 'joinery-store', env: {}, execArgv: [] };
+  const embedded = embeddedText('sqlite-worker.cjs');
+  if (embedded !== undefined) return new Worker(embedded, { ...options, eval: true });
+  // Under vitest and bin/dev.js the sources run as they are; Node strips their types in the worker too.
+  const file = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
+  return new Worker(new URL(file, import.meta.url), options);
 }

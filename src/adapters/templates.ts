@@ -1,14 +1,15 @@
-/** The files that are rendered for nodes, as they lie in `templates/` beside the program. */
+/** The files that are rendered for nodes, as they lie in `templates/` beside the program, or inside the single executable. */
 import { readdir, readFile } from 'node:fs/promises';
 import { decodeUtf8 } from '../core/encoding.ts';
 import { fileError } from '../core/file-error.ts';
 import { AGENT_TEMPLATES } from '../core/onboarding/agent-files.ts';
+import { embeddedFile, embeddedNames } from './embedded-files.ts';
 
 /** @param name of a file in `templates/`. @throws ERR_FILE_NOT_FOUND when the installation is incomplete. */
 export async function readTemplate(name: string): Promise<Uint8Array> {
   try {
     // The same two steps up from src/adapters and from dist/adapters.
-    return await readFile(new URL(`../../templates/${name}`, import.meta.url));
+    return embeddedFile(`templates/${name}`) ?? (await readFile(new URL(`../../templates/${name}`, import.meta.url)));
   } catch (error) {
     throw fileError(error, `templates/${name}`);
   }
@@ -17,7 +18,8 @@ export async function readTemplate(name: string): Promise<Uint8Array> {
 /** Names of the files in a directory of `templates/`, sorted. @throws ERR_FILE_NOT_FOUND when the installation is incomplete. */
 export async function listTemplates(directory: string): Promise<readonly string[]> {
   try {
-    return (await readdir(new URL(`../../templates/${directory}/`, import.meta.url))).sort();
+    const names = embeddedNames(`templates/${directory}`) ?? (await readdir(new URL(`../../templates/${directory}/`, import.meta.url)));
+    return names.toSorted();
   } catch (error) {
     throw fileError(error, `templates/${directory}`);
   }
