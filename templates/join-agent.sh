@@ -37,6 +37,7 @@ if_due=
 deadline=${JOINERY_DEADLINE:-900}
 clock_deadline=300
 tmp=
+turn=
 # One request: seconds in all, and bytes of headers and body together.
 readonly REQUEST_SECONDS="${JOINERY_REQUEST_SECONDS:-30}" REPLY_LIMIT=65536
 
@@ -69,7 +70,7 @@ printable() {
 # Also where a step failed that nobody asks for its status: on a full disk that is any of them.
 cleanup() {
   status=$?
-  rm -rf "$tmp" 2>/dev/null || :
+  rm -rf "$tmp" "$turn" 2>/dev/null || :
   case $status in
     0 | 6[4-9] | 7? | 8? | 130 | 143) ;;
     126 | 127) die 69 'expected every tool of this script on this node, found one that cannot be run' ;;
@@ -127,6 +128,23 @@ load_settings() {
   done
 }
 
+# Prints number and start of process $1, which no later process has in common with it.
+process() {
+  printf '%s.%s' "$1" "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)"
+}
+
+# Where there is no flock: the link $1 says who has his turn, from the moment it is there. What a dead run left is cleared by whoever takes
+# the turn to clear it, a link of the same kind: two that both found it dead cannot clear it twice, the second time of a living one.
+take() {
+  until ln -s "$(process $$)" "$1" 2>/dev/null; do
+    set -- "$1" "$(readlink "$1")"
+    if [ -z "$2" ] || { kill -0 "${2%.*}" 2>/dev/null && [ "$(process "${2%.*}")" = "$2" ]; }; then return 1; fi
+    take "$1.$2" || return 1
+    [ "$(readlink "$1")" != "$2" ] || rm -f "$1"
+    rm -f "$1.$2"
+  done
+}
+
 prepare() {
   for tool in openssl sed awk head od mktemp; do
     have "$tool" || die 69 "expected $tool on this node, found none"
@@ -139,12 +157,14 @@ prepare() {
     [ "$each" = identity ] || mode=0700
     [ -d "$dir/$each" ] || mkdir -m "$mode" "$dir/$each" 2>/dev/null || die 73 "$dir: expected to make $each in it, found that it cannot be written"
   done
+  # In a shell of its own: a redirection of exec that fails ends the shell.
+  (: >>"$dir/pending/lock") 2>/dev/null || die 73 "$dir/pending: expected to write in it, found that it cannot be written"
   if have flock; then
-    # In a shell of its own: a redirection of exec that fails ends the shell.
-    (: >>"$dir/pending/lock") 2>/dev/null || die 73 "$dir/pending: expected to write in it, found that it cannot be written"
     exec 9>"$dir/pending/lock"
-    flock -n 9 || die 71 "$dir: expected to be alone, found another run of the agent"
-  fi
+    flock -n 9
+  else
+    take "$dir/pending/turn" && turn="$dir/pending/turn"
+  fi || die 71 "$dir: expected to be alone, found another run of the agent"
   set +f
   rm -rf "$dir"/pending/run.*
   set -f
@@ -207,18 +227,17 @@ pause() {
   sleep "$((1 + random % $1))"
 }
 
-# Reads notBefore=... and notAfter=... of openssl; prints 1 when two thirds of the life have passed at $1 (seconds of the epoch).
+# Prints the seconds of the epoch for what openssl says of date $1 (start or end) of the certificate in use.
+seconds_of() {
+  date -u -d "$(openssl x509 -in "$current/node.crt" -noout "-${1}date" | sed 's/^.*=//' | utc_of | sed 's/T/ /; s/Z//')" +%s 2>/dev/null || :
+}
+
+# Two thirds of its life have passed. Where the dates cannot be told, it is renewed.
 is_due() {
-  awk -v now="$1" '
-    function seconds(text,    part, clock, month, year, days) {
-      split(text, part, " "); split(part[3], clock, ":")
-      month = (index("JanFebMarAprMayJunJulAugSepOctNovDec", part[1]) + 2) / 3; year = part[4]
-      if (month <= 2) { year--; month += 12 }
-      days = 365 * year + int(year / 4) - int(year / 100) + int(year / 400) + int((153 * (month - 3) + 2) / 5) + part[2] - 719469
-      return days * 86400 + clock[1] * 3600 + clock[2] * 60 + clock[3]
-    }
-    { gsub(/  +/, " "); split($0, pair, "="); at[pair[1]] = seconds(pair[2]) }
-    END { print (now >= at["notBefore"] + (at["notAfter"] - at["notBefore"]) * 2 / 3) ? 1 : 0 }'
+  begin=$(seconds_of start)
+  end=$(seconds_of end)
+  if [ -z "$begin" ] || [ -z "$end" ]; then return 0; fi
+  [ "$(date +%s)" -ge "$((begin + (end - begin) * 2 / 3))" ]
 }
 
 # --- one request --------------------------------------------------------------------------------------------------------
@@ -750,7 +769,7 @@ renew() {
   if [ -z "$current" ] || ! openssl x509 -in "$current/node.crt" -noout -checkend 0 >/dev/null; then
     die 84 "$dir/identity: expected a certificate that has not expired, found none: put a new token into $token_file and run join"
   fi
-  if [ -n "$if_due" ] && [ "$(openssl x509 -in "$current/node.crt" -noout -dates | is_due "$(date +%s)")" = 0 ]; then
+  if [ -n "$if_due" ] && ! is_due; then
     hooks
     return 0
   fi

@@ -1,5 +1,5 @@
 /** A directory that appears whole or not at all: written and synced under another name beside its place, then renamed. */
-import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
@@ -52,8 +52,8 @@ export const stageTree: StageTree = async (path) => {
       // Synchronous: for a small file a third of the time of the asynchronous way.
       const descriptor = openSync(`${temporary}/${name}`, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
       try {
-        // All of it: writeSync alone may stop where the disk is full, and say nothing.
-        writeFileSync(descriptor, bytes);
+        // Until all of it is written: one call may stop where the disk is full, and say nothing.
+        for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
       } finally {
         closeSync(descriptor);
       }

@@ -1,6 +1,5 @@
 import type { JsonObject } from '../core/canonical-json.ts';
-import { digestOf, parseDigest } from '../core/digest.ts';
-import { utf8 } from '../core/encoding.ts';
+import { digestOfText, parseDigest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { uuidV4 } from '../core/names.ts';
 import { integer, object, parseDocument, string } from '../core/parse.ts';
@@ -116,7 +115,7 @@ function auditDetails(claims: TokenClaims, text: string, { algorithm, kid }: Tok
     cnf,
     algorithm,
     kid,
-    sha256: digestOf(utf8(text)),
+    sha256: digestOfText(text),
   } as JsonObject;
 }
 

@@ -2,8 +2,9 @@
 import type { JsonObject, JsonValue } from '../core/canonical-json.ts';
 import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import { agentContents, withoutComments } from '../core/onboarding/agent-files.ts';
+import { agentContents } from '../core/onboarding/agent-files.ts';
 import type { AssembleInput, Gzip } from '../core/onboarding/assemble.ts';
+import { compact } from '../core/onboarding/compact.ts';
 import type { NodeAssets } from '../core/onboarding/files.ts';
 import type { FormatName } from '../core/onboarding/formats/table.ts';
 import { defaultBundlePath } from '../core/onboarding/layout.ts';
@@ -239,7 +240,7 @@ async function userParts(
 }
 
 function assetsOf(onboarding: Onboarding, { binary }: PackageRequest, { trustCheck, agentTemplates: templates }: PackageWorld): NodeAssets {
-  const check = utf8(withoutComments(decodeUtf8(trustCheck, 'templates/trust-check.sh')));
+  const check = utf8(compact(decodeUtf8(trustCheck, 'templates/trust-check.sh')));
   return { trustCheck: check, agent: agentContents(onboarding, { templates, ...(binary !== undefined && { binary }) }) };
 }
 

@@ -181,9 +181,8 @@ class Writer {
     this.sums.push(lines.sums);
   }
 
-  #put(lines: { index: string; sums: string }, node: string, { path, bytes }: Artifact): void {
+  #put(lines: { index: string; sums: string }, node: string, { path, bytes, sha256 = digestOf(bytes) }: Artifact): void {
     const place = batchPath(this.#input.format, node, path);
-    const sha256 = digestOf(bytes);
     this.#tree.write(place, bytes, 0o600);
     lines.index += indexLine({ node, path: place, sha256 });
     lines.sums += `${sha256}  ${place}\n`;

@@ -1,5 +1,5 @@
 /** SHA-256 values of three kinds that cannot be mixed up: digest of bytes, fingerprint of a certificate, pin of a key. */
-import { hash, timingSafeEqual } from 'node:crypto';
+import { createHash, hash, timingSafeEqual } from 'node:crypto';
 import { JoineryError } from './errors.ts';
 
 declare const digestBrand: unique symbol;
@@ -24,6 +24,17 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 
 export function digestOf(bytes: Uint8Array): Digest {
   return hash('sha256', bytes, 'hex') as Digest;
+}
+
+/** Of the text in UTF-8. */
+export function digestOfText(text: string): Digest {
+  return hash('sha256', text, 'hex') as Digest;
+}
+
+/** Digests of many texts that begin alike: what they share is hashed once. @returns the digest of `head` and `tail`, one after another. */
+export function digestAfter(head: Uint8Array): (tail: Uint8Array) => Digest {
+  const begun = createHash('sha256').update(head);
+  return (tail) => begun.copy().update(tail).digest('hex') as Digest;
 }
 
 export function fingerprintOf(certificateDer: Uint8Array): Fingerprint {

@@ -189,7 +189,7 @@ describe('an executable as the agent', () => {
 
 describe('platforms', () => {
   it('get what they take: as it is, compressed, or nothing', async () => {
-    const ec2 = await render({ target: 'ec2', trust: 'url', agent: 'script' });
+    const ec2 = await render({ target: 'ec2', agent: 'script' });
     expect(ec2.manifest).toMatchObject({ target: 'ec2', compression: 'gzip' });
     expect(await readdir(ec2.out)).toContain('user-data.gz');
     expect((await verify(ec2.out, { realm })).ok).toBe(true);

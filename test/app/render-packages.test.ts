@@ -102,14 +102,14 @@ describe('package render --from', () => {
   });
 
   it('compresses for a platform, and refuses the one node whose name is too long for it', async () => {
-    const { out, manifest } = await render({ target: 'ec2', agent: 'script', trust: 'url' });
+    const { out, manifest } = await render({ target: 'ec2', agent: 'script' });
     expect(manifest).toMatchObject({ compression: 'gzip', target: 'ec2' });
     expect(await readdir(join(out, 'nodes'))).toContain('n1.user-data.gz');
     expect((await verify(out, { realm })).ok).toBe(true);
     let growing = 0;
     // gzip that packs the first node well and the others badly.
     const gzip = (bytes: Uint8Array) => (growing++ < 2 ? world.gzip(bytes) : new Uint8Array(20_000));
-    const input = inputOf({ target: 'ec2', agent: 'script', trust: 'url' });
+    const input = inputOf({ target: 'ec2', agent: 'script' });
     await expect(renderPackages(realm, input, { ...world, gzip }, () => undefined)).rejects.toEqual(refused('ERR_PACKAGE_SIZE'));
     expect(await systemFiles.stat(input.out)).toBeUndefined();
     expect((await render({ target: 'gcp' })).manifest).toMatchObject({ target: 'gcp' });
@@ -189,7 +189,9 @@ describe('rendering many', () => {
     for (const node of ['n1', 'a-much-longer-name.of-a_node']) {
       const token = new Secret(await tokenWith({ node, labels: { a: node } }));
       const model: PackageModel = { ...base, onboarding: { ...base.onboarding, node }, token };
-      expect(plain(renderer(node, token))).toEqual(plain(renderInspected(format, model, ASSETS)));
+      const made = renderer(node, token);
+      expect(plain(made)).toEqual(plain(renderInspected(format, model, ASSETS)));
+      for (const { bytes, sha256 = digestOf(bytes) } of made) expect(sha256).toBe(digestOf(bytes));
     }
     const bare = await packageModel({ onboarding: { node: 'first' }, token: null });
     const model = { ...bare, onboarding: { ...bare.onboarding, node: 'n1' } };
@@ -202,6 +204,11 @@ describe('rendering many', () => {
     const token = base.token as Secret;
     const model = { ...base, onboarding: { ...base.onboarding, node: 'n1' } };
     expect(plain(batchRenderer('cloud-config', base, ASSETS)('n1', token))).toEqual(plain(renderInspected('cloud-config', model, ASSETS)));
+  });
+
+  it('cuts nothing off, however long a value is', async () => {
+    const renderer = batchRenderer('cloud-config', await packageModel({ onboarding: { node: 'first' } }), ASSETS);
+    expect(() => renderer('n1', new Secret('x'.repeat(9000)))).toThrow(refused('ERR_INTERNAL'));
   });
 
   it('is not believed when it tells another node, or another token', async () => {

@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { digestOf, equalSecret, fingerprintOf, isDigest, isPin, parseDigest, pinOf, sha256 } from '../../src/core/digest.ts';
+import {
+  digestAfter,
+  digestOf,
+  digestOfText,
+  equalSecret,
+  fingerprintOf,
+  isDigest,
+  isPin,
+  parseDigest,
+  pinOf,
+  sha256,
+} from '../../src/core/digest.ts';
 import { toHex, utf8 } from '../../src/core/encoding.ts';
 
 test('SHA-256 as FIPS 180-4 has it', () => {
@@ -16,6 +27,16 @@ test('and for any bytes as Node has it', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
       expect(digestOf(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
+    }),
+  );
+  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => digestOfText(text) === digestOf(utf8(text))));
+});
+
+test('what many share is hashed once, and each is the digest of the whole', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.array(fc.uint8Array()), (head, tails) => {
+      const after = digestAfter(head);
+      for (const tail of tails) expect(after(tail)).toBe(digestOf(Buffer.concat([head, tail])));
     }),
   );
 });

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -22,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { digestOf } from '../../src/core/digest.ts';
 import { parsePem, toPem, utf8 } from '../../src/core/encoding.ts';
 import type { SigningKey } from '../../src/core/key-ports.ts';
+import { compact } from '../../src/core/onboarding/compact.ts';
 import { formatInstant, type Instant } from '../../src/core/time.ts';
 import { parseCsr } from '../../src/core/x509/csr.ts';
 import { OID } from '../../src/core/x509/oids.ts';
@@ -168,8 +168,9 @@ export function agentNode(options: NodeOptions): AgentNode {
   const inside = dir.slice(root.length);
   const { urls, node = 'n1', updatedAt = 1_760_000_000 as Instant, token = TOKEN, bundles = true } = options;
   for (const each of ['bin', 'trust', 'secrets']) mkdirSync(join(dir, each), { mode: each === 'secrets' ? 0o700 : 0o755 });
-  cpSync(join(templates, 'join-agent.sh'), join(dir, 'bin/join-agent'));
-  cpSync(join(templates, 'trust-check.sh'), join(dir, 'bin/trust-check'));
+  // As they are shipped.
+  for (const name of ['join-agent', 'trust-check'])
+    writeFileSync(join(dir, 'bin', name), compact(readFileSync(join(templates, `${name}.sh`), 'utf8')));
   const pems = { 'control-plane-https': pemOf(webRoot), 'node-cert-lifecycle': pemOf(nodeRoot) };
   const print = (purpose: keyof typeof pems) => digestOf(utf8(pems[purpose]));
   if (bundles) for (const [purpose, pem] of Object.entries(pems)) writeFileSync(join(dir, `trust/${purpose}.pem`), pem);

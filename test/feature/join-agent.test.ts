@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -478,6 +478,32 @@ describe.concurrent('the join agent and its node directory', () => {
     expect((await node.run(['join'])).status).toBe(71);
     for (const release of held) release();
     expect((await first).status).toBe(0);
+  });
+
+  it('leaves it to a living run and clears what dead ones left, also without flock', async () => {
+    const env = { PATH: pathWith('curl') };
+    const held: (() => void)[] = [];
+    const server = await serve((asked, response) => {
+      if (asked.path === '/v1/join') held.push(() => honest(asked, response));
+      else honest(asked, response);
+    });
+    const node = nodeFor(server);
+    mkdirSync(join(node.dir, 'pending'), { mode: 0o700 });
+    const turn = join(node.dir, 'pending/turn');
+    // A run that was killed; one that was killed while it cleared that one; one whose number another process has now.
+    symlinkSync('4194304.7', turn);
+    symlinkSync(`${process.pid}.1`, `${turn}.4194304.7`);
+    const first = node.run(['join'], { env });
+    while (held.length === 0) await new Promise((done) => setTimeout(done, 20));
+    expect(readlinkSync(turn)).toMatch(/^\d+\.\d+$/);
+    expect(await node.run(['join'], { env })).toMatchObject({
+      status: 71,
+      stderr: expect.stringContaining('expected to be alone') as string,
+    });
+    for (const release of held) release();
+    expect((await first).status).toBe(0);
+    expect(readdirSync(join(node.dir, 'pending')).filter((name) => name.startsWith('turn'))).toEqual([]);
+    rmSync(env.PATH, { recursive: true });
   });
 
   it('takes a token that came as a credential of the service', async () => {

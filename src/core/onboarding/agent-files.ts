@@ -8,6 +8,7 @@
  */
 import { JoineryError } from '../errors.ts';
 import { utf8 } from '../encoding.ts';
+import { compact } from './compact.ts';
 import type { Onboarding } from './model.ts';
 import { type AgentKind, DEFAULT_SERVICE } from './values.ts';
 
@@ -74,11 +75,6 @@ export interface AgentSources {
   readonly binary?: Uint8Array;
 }
 
-/** Comments are for whoever reads `templates/`: on the way to a node they are a third of what a platform's limit leaves. */
-export function withoutComments(text: string): string {
-  return text.replaceAll(/^[ \t]*#(?!!).*\n/gm, '');
-}
-
 /** Content by path for {@link agentFileModes}. @throws ERR_FILE_NOT_FOUND for a template that is not there */
 export function agentContents(
   onboarding: Facts,
@@ -91,7 +87,7 @@ export function agentContents(
     if (agent === undefined || !agents.includes(agent)) continue;
     const text = texts.get(template);
     if (text === undefined) throw new JoineryError('ERR_FILE_NOT_FOUND', `templates/${template}: expected a file, found none`);
-    contents.set(fillPlaceholders(path, onboarding), utf8(fillPlaceholders(withoutComments(text), onboarding)));
+    contents.set(fillPlaceholders(path, onboarding), utf8(fillPlaceholders(compact(text), onboarding)));
   }
   if (binary !== undefined) contents.set(fillPlaceholders(BINARY_PATH, onboarding), binary);
   return contents;

@@ -3,19 +3,23 @@
  * each on its own.
  */
 import { canonicalJson } from '../canonical-json.ts';
+import { digestAfter } from '../digest.ts';
 import { utf8 } from '../encoding.ts';
-import { JoineryError } from '../errors.ts';
+import { assertInternal, JoineryError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 import { environmentOf, renderEnvFile } from './env-file.ts';
 import { jsonFile, type NodeAssets, type NodeFile, type NodePlan, nodePlan } from './files.ts';
-import type { Artifact } from './formats/artifact.ts';
+import type { Artifact, Digested } from './formats/artifact.ts';
 import { cloudConfigText } from './formats/cloud-config.ts';
 import { FORMAT_TABLE, type FormatName } from './formats/table.ts';
 import { inspectArtifacts } from './inspect.ts';
 import { nodeLayout } from './layout.ts';
 import type { Onboarding, PackageModel } from './model.ts';
 
-/** @param token the one that the package brings; none where it goes another way. */
+/**
+ * @param token the one that the package brings; none where it goes another way.
+ * @returns files whose bytes hold until the next call.
+ */
 export type BatchRenderer = (node: string, token: Secret | undefined) => readonly Artifact[];
 
 /** @param model of any of the nodes, with its token where packages bring one. */
@@ -73,32 +77,42 @@ function filled(plan: NodePlan, contents: Contents): NodePlan {
 /** No name holds these, so what they stand for is all that they mark. */
 const NODE_MARK = '<joinery-batch-node>';
 const TOKEN_MARK = '<joinery-batch-token>';
+/** A name twice and a token, as long as they may be (names.ts, model.ts). */
+const MAX_VALUES = 2 * 63 + 8192;
+
+/** @returns bytes that hold until the next is asked for: there is one buffer, in which what all share stands already. */
+type Template = (node: string, token: Secret | undefined) => Digested;
 
 /**
- * Cloud-config cut where node and token stand: neither holds anything that JSON escapes.
+ * Cloud-config cut where node and token stand: neither holds anything that JSON escapes. What stands before the first of them, nearly all,
+ * is written, and hashed, once.
  * @returns undefined where some text of the model holds a mark itself: then each is rendered on its own.
  */
-function templateOf(model: PackageModel, assets: NodeAssets): ((node: string, token: Secret | undefined) => Uint8Array) | undefined {
+function templateOf(model: PackageModel, assets: NodeAssets): Template | undefined {
   const { onboarding, token } = model;
   const marked = {
     ...model,
     onboarding: { ...onboarding, node: NODE_MARK },
     ...(token !== undefined && { token: new Secret(TOKEN_MARK) }),
   };
-  const text = cloudConfigText(nodePlan(marked, assets));
-  const pieces = text.split(/<joinery-batch-(?:node|token)>/).map((piece) => Buffer.from(piece, 'latin1'));
+  const [head, ...rest] = cloudConfigText(nodePlan(marked, assets))
+    .split(/<joinery-batch-(?:node|token)>/)
+    .map((piece) => Buffer.from(piece, 'latin1')) as [Buffer, ...Buffer[]];
   // The node in two files, and the token in one.
-  if (pieces.length !== (token === undefined ? 3 : 4)) return undefined;
-  const constant = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (rest.length !== (token === undefined ? 2 : 3)) return undefined;
+  const buffer = Buffer.concat([head, ...rest, Buffer.alloc(MAX_VALUES)]);
+  const start = head.length;
+  const digest = digestAfter(head);
   return (node, given) => {
     const values = [node, node, given?.reveal() ?? ''];
-    const out = Buffer.allocUnsafe(constant + values.reduce((sum, value) => sum + value.length, 0));
-    let at = 0;
-    for (const [index, piece] of pieces.entries()) {
-      out.set(piece, at);
-      at += piece.length;
-      at += out.write(values[index] ?? '', at, 'latin1');
+    let end = start;
+    for (const [index, piece] of rest.entries()) {
+      const value = values[index] as string;
+      const written = buffer.write(value, end, 'latin1');
+      assertInternal(written === value.length && end + written + piece.length <= buffer.length, 'a name or a token is too long');
+      buffer.set(piece, end + written);
+      end += written + piece.length;
     }
-    return out;
+    return { bytes: buffer.subarray(0, end), sha256: digest(buffer.subarray(start, end)) };
   };
 }

@@ -6,7 +6,7 @@ import { JoineryError } from '../errors.ts';
 import { nodeLayout } from './layout.ts';
 import type { Onboarding } from './model.ts';
 
-const HEADER = '# Written by joinery. Read by systemd (EnvironmentFile=) and by sh (. file); one single-quoted value a line.\n';
+const HEADER = '# Written by joinery, for systemd and sh.\n';
 const LINE = /^([A-Z][A-Z0-9_]{0,63})='([\x20-\x26\x28-\x5b\x5d-\x7e]*)'$/;
 
 /** The file name under which systemd hands a credential to a service (systemd.exec(5), LoadCredential=). */

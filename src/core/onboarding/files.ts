@@ -31,7 +31,7 @@ export interface NodePlan {
   readonly onboarding: Onboarding;
   /** Made before the files; parents of files are made 0755 by whatever writes them. */
   readonly secrets: { readonly path: string; readonly owner: string; readonly mode: number };
-  /** Sorted by path. */
+  /** Sorted by path, those of this node alone at the end. */
   readonly files: readonly NodeFile[];
   /** Runs once as root when the files are there. */
   readonly command: readonly string[];
@@ -90,9 +90,7 @@ export function setupCommands(onboarding: Onboarding): readonly (readonly string
 /** No word of a command needs a quote (values.ts). */
 function setupScript(onboarding: Onboarding): Uint8Array {
   const lines = setupCommands(onboarding).map((words) => `${words.join(' ')}\n`);
-  return utf8(
-    `#!/bin/sh\n# Written by joinery. Runs once as root when the files of the package are in place; stops at the first failure.\nset -eu\n${lines.join('')}`,
-  );
+  return utf8(`#!/bin/sh\n# Written by joinery. Runs once as root, last.\nset -eu\n${lines.join('')}`);
 }
 
 /** The anchors that go into the system trust store, and only those of the control plane: a node certificate never proves a website. */
@@ -114,7 +112,13 @@ export function nodePlan(model: PackageModel, assets: NodeAssets): NodePlan {
   };
 }
 
-/** @returns the files, sorted by path. */
+/** Last come the files that differ from node to node: what many packages share is one piece, in front. */
+function isOfOneNode(onboarding: Onboarding, path: string): boolean {
+  const { onboarding: document, environment, token } = nodeLayout(onboarding);
+  return [document, environment, token].includes(path);
+}
+
+/** @returns the files, sorted by path, those of this node alone at the end. */
 export function nodeFiles(model: PackageModel, assets: NodeAssets): readonly NodeFile[] {
   const { onboarding, token, trust } = model;
   const layout = nodeLayout(onboarding);
@@ -139,5 +143,7 @@ export function nodeFiles(model: PackageModel, assets: NodeAssets): readonly Nod
     mode,
     bytes: contents.get(path) as Uint8Array,
   }));
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const own = files.filter(({ path }) => isOfOneNode(onboarding, path));
+  return [...files.filter((file) => !own.includes(file)), ...own];
 }

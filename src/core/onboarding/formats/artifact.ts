@@ -1,4 +1,5 @@
 /** A rendered file, and what every format has in common: how it reads and refuses. */
+import type { Digest } from '../../digest.ts';
 import { JoineryError } from '../../errors.ts';
 import type { NodeFile, NodePlan } from '../files.ts';
 import type { UserPart } from '../model.ts';
@@ -8,6 +9,14 @@ export interface Artifact {
   /** Name in the package. */
   readonly path: string;
   readonly bytes: Uint8Array;
+  /** Where it is known already. */
+  readonly sha256?: Digest;
+}
+
+/** Text of many that begin alike, with the digest that it cost little to know. */
+export interface Digested {
+  readonly bytes: Uint8Array;
+  readonly sha256: Digest;
 }
 
 /** What a document carries. */
@@ -23,7 +32,7 @@ export interface Carried {
 export interface Format {
   encode(plan: NodePlan): readonly Artifact[];
   /** Of a format that carries cloud-config: puts given cloud-config into it, as {@link encode} would the plan's own. */
-  wrap?(cloudConfig: Uint8Array, plan: NodePlan): readonly Artifact[];
+  wrap?(cloudConfig: Digested, plan: NodePlan): readonly Artifact[];
   /** @param artifacts by path. @throws ERR_PACKAGE_MALFORMED and the errors of strict encodings. */
   decode(artifacts: ReadonlyMap<string, Uint8Array>): Carried;
 }

@@ -23,7 +23,7 @@ const MERGE_HOW: readonly JsonObject[] = [
 
 export const cloudConfig: Format = {
   encode: (plan) => [{ path: 'user-data', bytes: utf8(cloudConfigText(plan)) }],
-  wrap: (bytes) => [{ path: 'user-data', bytes }],
+  wrap: (text) => [{ path: 'user-data', ...text }],
   decode: (artifacts) => parseCloudConfig(decodeUtf8(artifactOf(artifacts, 'user-data'), WHAT)),
 };
 

@@ -16,7 +16,7 @@ const WHAT = 'user-data';
 
 export const multipart: Format = {
   encode: (plan) => document(utf8(cloudConfigText(plan)), plan),
-  wrap: document,
+  wrap: ({ bytes }, plan) => document(bytes, plan),
   decode: (artifacts) => parseMultipart(decodeUtf8(artifactOf(artifacts, 'user-data'), WHAT)),
 };
 
