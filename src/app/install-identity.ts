@@ -15,6 +15,7 @@ import { type AppliedTrust, applyTrust } from './apply-trust.ts';
 import { type IdentityWorld, switchIdentity } from './node-identity.ts';
 import { type NodeWorld, pemPath, readNodeState, readNodeTrust } from './node-trust.ts';
 import { forgetPendingKey } from './pending-key.ts';
+import { shareDirectory } from './shared-directory.ts';
 
 export type InstallWorld = NodeWorld & IdentityWorld;
 
@@ -100,10 +101,7 @@ async function anchorsAfter(world: InstallWorld, input: InstallIdentity): Promis
 }
 
 async function makeDirectories({ files }: InstallWorld, directory: string): Promise<void> {
-  for (const path of [directory, `${directory}/trust`]) {
-    // With the dot a link to a directory is followed.
-    if ((await files.stat(`${path}/.`)) === undefined) await files.makeDirectory(path, 0o755);
-  }
+  for (const path of [directory, `${directory}/trust`]) await shareDirectory(files, path, 0o755);
 }
 
 function metaOf({ clock }: InstallWorld, reply: JoinReply, { serialNumber, fingerprint }: Certificate): NodeMeta {

@@ -10,6 +10,7 @@ import { Secret } from '../core/secret.ts';
 import type { Instant } from '../core/time.ts';
 import { instantOf } from '../core/trust/manifest.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
+import { shareDirectory } from './shared-directory.ts';
 
 export interface IdentityWorld {
   readonly files: Files;
@@ -116,7 +117,7 @@ export interface NewIdentity {
 export async function switchIdentity(world: IdentityWorld, directory: string, identity: NewIdentity): Promise<number> {
   const { files, switches, random } = world;
   const layout = identityLayout(directory);
-  if ((await files.stat(layout.identity)) === undefined) await files.makeDirectory(layout.identity, 0o755);
+  await shareDirectory(files, layout.identity, 0o755);
   const before = await switches.target(layout.current);
   const number = Math.max(0, ...(await files.list(layout.identity)).map((entry) => generationNumber(entry) ?? 0)) + 1;
   const staged = await stage(files, `${layout.identity}/.gen-${number}.${toHex(random.bytes(8))}`, identity);

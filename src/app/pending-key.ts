@@ -7,6 +7,7 @@ import type { Files } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import { writeCsr } from '../core/x509/csr-writer.ts';
 import { writeName } from '../core/x509/name-text.ts';
+import { shareDirectory } from './shared-directory.ts';
 
 export interface PendingKeyWorld {
   readonly files: Files;
@@ -49,7 +50,7 @@ async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purp
 async function makeKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey> {
   const { files, keys } = world;
   const { pending, pendingKey: path, pendingFor } = identityLayout(directory);
-  if ((await files.stat(pending)) === undefined) await files.makeDirectory(pending, 0o700).catch(ignoreExisting);
+  await shareDirectory(files, pending, 0o700);
   if ((await files.stat(path)) !== undefined) await files.remove(path);
   // The purpose first: a key without one is thrown away before it was ever sent.
   await files.replace(pendingFor, utf8(`${purpose}\n`), 0o600);
@@ -58,14 +59,10 @@ async function makeKey(world: PendingKeyWorld, directory: string, purpose: strin
     await files.create(path, utf8(await key.toPem(undefined)), 0o600);
     return key;
   } catch (error) {
-    ignoreExisting(error);
+    if (!isJoineryError(error, 'ERR_FILE_EXISTS')) throw error;
     // A timer beside a person: both go on with the key of whoever was first, or the server would take one of them for a thief.
     return (await keptKey(world, directory, purpose)) ?? Promise.reject(error);
   }
-}
-
-function ignoreExisting(error: unknown): void {
-  if (!isJoineryError(error, 'ERR_FILE_EXISTS')) throw error;
 }
 
 /**

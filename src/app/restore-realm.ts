@@ -1,6 +1,7 @@
 /**
  * Makes a realm from a backup. What was spent after the backup is not known to it: so every token that was issued before the
- * restore is refused from then on. Revocations after the backup are lost with it; the result says since when.
+ * restore is refused from then on. Revocations after the backup are lost with it; the result says since when, and those that come are told
+ * to whoever heard of the lost ones, too.
  */
 import { JoineryError } from '../core/errors.ts';
 import type { Files, Store, StoreEngine, Versioned } from '../core/ports.ts';
@@ -10,6 +11,7 @@ import { formatInstant, type Instant, parseInstant, plus } from '../core/time.ts
 import { MAX_BACKUP_FILE, STATE_FILE } from './backup-realm.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { parseRealmRecord, type RealmRecord } from './realm-record.ts';
+import { skipLostRevocations } from './revocation-log.ts';
 
 const MAX_MANIFEST = 16 * 1024 * 1024;
 
@@ -125,9 +127,10 @@ async function raiseWatermark(speaker: World & Pick<Realm, 'config'>, store: Sto
     backup_audit_size: manifest.audit_size,
     token_not_before: formatInstant(tokenNotBefore),
   };
+  const skip = await skipLostRevocations(store, now);
   await commit(store, {
-    checks: [{ key: 'realm', version }],
-    writes: [{ key: 'realm', value: { ...value } }],
+    checks: [{ key: 'realm', version }, ...skip.checks],
+    writes: [{ key: 'realm', value: { ...value } }, ...skip.writes],
     audit: [auditEvent(speaker, { event: 'realm.restore', subject: record.realm_id, details })],
   });
   return tokenNotBefore;

@@ -30,12 +30,29 @@ export interface RevocationLogChange {
   readonly writes: readonly StoreWrite[];
 }
 
-/** What puts revocations at the end of the list, for the commit that revokes: both happen or neither. */
-export async function appendRevocations(store: Store, entries: readonly LoggedRevocation[]): Promise<RevocationLogChange> {
+/** Places that the list has room for in a second between two restores. */
+const PLACES_A_SECOND = 100;
+
+/**
+ * For a restore, which loses the end of the list: later entries get places beyond all that were ever given out, so that whoever followed
+ * the lost end hears of them, and asks as before.
+ */
+export async function skipLostRevocations(store: Store, now: Instant): Promise<RevocationLogChange> {
+  const { seq, check } = await readHead(store);
+  return { checks: [check], writes: [{ key: HEAD, value: { seq: Math.max(seq, now * PLACES_A_SECOND) } }] };
+}
+
+async function readHead(store: Store): Promise<{ readonly seq: number; readonly check: StoreCheck }> {
   const stored = await store.get(HEAD);
   const { seq } = stored === undefined ? { seq: 0 } : parseDocument(head, stored.value, `state.db, record ${HEAD}`, 'ERR_REALM_MALFORMED');
+  return { seq, check: { key: HEAD, version: stored?.version ?? 'absent' } };
+}
+
+/** What puts revocations at the end of the list, for the commit that revokes: both happen or neither. */
+export async function appendRevocations(store: Store, entries: readonly LoggedRevocation[]): Promise<RevocationLogChange> {
+  const { seq, check } = await readHead(store);
   return {
-    checks: [{ key: HEAD, version: stored?.version ?? 'absent' }],
+    checks: [check],
     writes: [
       { key: HEAD, value: { seq: seq + entries.length } },
       ...entries.map((revoked, index) => ({ key: keyOf(seq + index + 1), value: revoked })),

@@ -3,6 +3,7 @@ import { type InstalledIdentity, installIdentity, writeNodeStatus } from '../app
 import { type NodeIdentity, readNodeIdentity } from '../app/node-identity.ts';
 import { assertWritableSettings, readOnboarding, writeOnboarding } from '../app/node-settings.ts';
 import { forgetPendingKey, type PendingKey, pendingKey } from '../app/pending-key.ts';
+import { shareDirectory } from '../app/shared-directory.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { JoinRequest } from '../core/join/messages.ts';
 import { identityLayout, type NodeStatusDocument } from '../core/join/node-directory.ts';
@@ -10,6 +11,7 @@ import { keyThumbprintOf } from '../core/join/node-key.ts';
 import type { Onboarding } from '../core/onboarding/model.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
+import { besideOthers } from './beside-others.ts';
 import { type BootstrapClient, createClient } from './client.ts';
 import type { EvidenceRequest, EvidenceSource } from './evidence.ts';
 import { fetchNamedTrust } from './first-anchors.ts';
@@ -50,7 +52,7 @@ const DEFAULT_JOIN_MS = 60_000;
 
 /**
  * Safe to run again after whatever happened: the key that was sent once is sent again, and the server then gives the same certificate.
- * @throws ERR_NODE_*, ERR_PIN_*, ERR_TRUST_*, ERR_REPLY_*, the server's code, ERR_FILE_*. After a refusal the identity is as it was.
+ * @throws ERR_NODE_* (ERR_NODE_BUSY beside another run), ERR_PIN_*, ERR_TRUST_*, ERR_REPLY_*, the server's code, ERR_FILE_*. After a refusal the identity is as it was.
  */
 export async function joinNode(world: NodeClientWorld, input: JoinNodeInput): Promise<JoinedNode> {
   const { directory } = input;
@@ -58,18 +60,20 @@ export async function joinNode(world: NodeClientWorld, input: JoinNodeInput): Pr
   const generation = await world.switches.target(identityLayout(directory).current);
   const identity = input.again === true ? undefined : await validIdentity(world, directory);
   if (identity !== undefined) return alreadyJoined(world, input, onboarding, identity);
-  return recorded(world, directory, 'join', async () => {
+  const work = async (): Promise<JoinedNode> => {
     if (onboarding !== undefined) await fetchNamedTrust(world, onboarding);
     const token = await (input.token ?? (() => packageToken(world, onboarding)))();
     const known = (await hasTrust(world, directory)) ? nodeServerTrust(world, directory) : undefined;
     const plan = planJoin({ wishes: input, onboarding, token, known });
     if (onboarding === undefined) assertWritableSettings(world, directory, plan.urls);
-    await makeDirectory(world, directory);
+    await shareDirectory(world.files, directory, 0o755);
     const key = await pendingKey(world, directory, 'join');
     // A run beside this one may have joined and forgotten its key meanwhile: ours would be a second one for the same token.
-    if ((await world.switches.target(identityLayout(directory).current)) !== generation) return joinNode(world, { ...input, again: false });
+    if ((await world.switches.target(identityLayout(directory).current)) !== generation) return again();
     return { state: 'joined', ...(await askAndInstall(world, input, onboarding, { token, plan, key })) };
-  });
+  };
+  const again = (): Promise<JoinedNode> => joinNode(world, { ...input, again: false });
+  return recorded(world, directory, 'join', () => besideOthers(world, { directory, generation, work, again }));
 }
 
 async function alreadyJoined(
@@ -185,10 +189,6 @@ export async function attestationOf(
   if (named === undefined) return undefined;
   const challenge = async (): Promise<string> => (await client.challenge()).nonce;
   return { provider: named.provider, evidence: await named.source({ ...request, challenge }) };
-}
-
-async function makeDirectory({ files }: NodeClientWorld, directory: string): Promise<void> {
-  if ((await files.stat(`${directory}/.`)) === undefined) await files.makeDirectory(directory, 0o755);
 }
 
 /** Tells the server which trust this node runs with, over a session with its new certificate. A join stands without it. */

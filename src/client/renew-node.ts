@@ -5,6 +5,7 @@ import { type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { JoineryError } from '../core/errors.ts';
 import { keyThumbprintOf } from '../core/join/node-key.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
+import { besideOthers } from './beside-others.ts';
 import { attestationOf, type NamedEvidence, recorded, report } from './join-node.ts';
 import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
 
@@ -22,7 +23,7 @@ export type RenewedNode =
   | { readonly state: 'not-due'; readonly identity: NodeIdentity; readonly renewAfter: Instant };
 
 /**
- * @throws ERR_NODE_NOT_JOINED, ERR_NODE_EXPIRED, ERR_NODE_DIRECTORY, ERR_REPLY_*, the server's code. After a refusal the identity is as
+ * @throws ERR_NODE_NOT_JOINED, ERR_NODE_EXPIRED, ERR_NODE_DIRECTORY, ERR_NODE_BUSY beside another run, ERR_REPLY_*, the server's code. After a refusal the identity is as
  *   it was, and the new key is kept for the next attempt: a server takes a second key for one certificate for a thief's.
  */
 export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): Promise<RenewedNode> {
@@ -32,13 +33,16 @@ export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): 
   const { state, due } = scheduleOf(identity, world.clock.now());
   if (state === 'expired') throw expired(identity);
   if (input.ifDue === true && state === 'fresh') return { state: 'not-due', identity, renewAfter: due };
-  return recorded(world, directory, 'renew', async () => {
+  const { generation } = identity;
+  const work = async (): Promise<RenewedNode> => {
     const key = await pendingKey(world, directory, identity.certificate.serialNumber);
     // A run beside this one may have renewed and forgotten its key meanwhile: ours would be a second one for the same certificate.
     const now = await readNodeIdentity(world, directory);
-    if (now !== undefined && now.generation !== identity.generation) return renewNode(world, { ...input, ifDue: true });
+    if (now !== undefined && now.generation !== generation) return again();
     return { state: 'renewed', ...(await askAndInstall(world, input, identity, key)) };
-  });
+  };
+  const again = (): Promise<RenewedNode> => renewNode(world, { ...input, ifDue: true });
+  return recorded(world, directory, 'renew', () => besideOthers(world, { directory, generation, work, again }));
 }
 
 function expired({ certificate }: NodeIdentity): JoineryError {

@@ -241,6 +241,7 @@ export const ERRORS = {
   ERR_JOIN_UNAUTHENTICATED: unauthenticated('the caller has proved nothing that this server knows'),
   ERR_RATE_LIMITED: row('refused', 429, 'resource_exhausted', 'too many requests'),
   ERR_NODE_EXISTS: conflict('the node has a valid certificate under another key'),
+  ERR_NODE_BUSY: conflict('another run is at work in the node directory'),
   ERR_NODE_REVOKED: refused('the node is revoked'),
   ERR_NODE_NOT_FOUND: notFound('no such node'),
   ERR_REVOCATION_NOT_FOUND: notFound('nothing is there that could be revoked, or nothing is revoked'),

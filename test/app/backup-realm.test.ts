@@ -8,6 +8,8 @@ import { openSqliteStore, sqliteEngine } from '../../src/adapters/sqlite-store.t
 import { backupRealm } from '../../src/app/backup-realm.ts';
 import { auditEvent, commit, type Realm } from '../../src/app/realm.ts';
 import { backupAge, restoreRealm } from '../../src/app/restore-realm.ts';
+import { appendRevocations } from '../../src/app/revocation-log.ts';
+import { revocationsSince } from '../../src/app/revocations.ts';
 import { upgradeRealm } from '../../src/app/upgrade-realm.ts';
 import { parseAuditRecord } from '../../src/core/audit/record.ts';
 import { sha256 } from '../../src/core/digest.ts';
@@ -128,6 +130,38 @@ describe('a restore', () => {
     expect((await store.get('realm'))?.value).toMatchObject({ realm_id: 'r-1', token_not_before: now + 1 });
     expect(await events(store)).toEqual(['realm.create', 'realm.restore']);
     await store.close();
+  });
+
+  it('lets nobody who followed the revocations miss those that come, however far he was', async () => {
+    const revoke = async (store: Store, serial: string): Promise<void> => {
+      const { checks, writes } = await appendRevocations(store, [{ serial, at: realm.clock.now(), reason: 'keyCompromise' }]);
+      await commit(store, { checks, writes, audit: [] });
+    };
+    const heard: string[] = [];
+    let since = 0;
+    const follow = async (store: Store): Promise<void> => {
+      const { revocations, next } = await revocationsSince({ store }, since);
+      heard.push(...revocations.map(({ serial }) => serial));
+      since = next;
+    };
+    await revoke(realm.store, 'a1');
+    await backupRealm(realm, engine, join(home, 'backup'));
+    for (const serial of ['b1', 'b2', 'b3']) await revoke(realm.store, serial);
+    await follow(realm.store);
+    // Twice from the same backup: the second time the first one's end is lost.
+    for (const [to, serials] of [
+      ['one', ['c1', 'c2']],
+      ['two', ['d1']],
+    ] as const) {
+      realm.clock.advance(1);
+      await restore(join(home, 'backup'), join(home, to));
+      const store = await engine.open(join(home, to, 'state.db'));
+      await follow(store);
+      for (const serial of serials) await revoke(store, serial);
+      await follow(store);
+      await store.close();
+    }
+    expect(heard).toEqual(['a1', 'b1', 'b2', 'b3', 'c1', 'c2', 'd1']);
   });
 
   it('never lowers the watermark', async () => {

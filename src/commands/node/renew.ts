@@ -12,7 +12,7 @@ export default class NodeRenew extends BaseCommand<typeof NodeRenew> {
   static override description =
     'Asks the server over mutual TLS with the present certificate, and switches to the new key and certificate in one step; newer trust comes with ' +
     'it. For a timer: --if-due. Exits 0 when it renewed or had nothing to do, 4 when the server or this node refuses (revoked, expired, a reply that ' +
-    'does not verify), 6 when the node has not joined, 7 when no server answered: then the next run goes on with the same key.';
+    'does not verify), 5 when another run is at work in the directory, 6 when the node has not joined, 7 when no server answered: then the next run goes on with the same key.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> --if-due',
     '<%= config.bin %> <%= command.id %> --directory /etc/joinery/node',
