@@ -14,7 +14,7 @@ export interface DrillRequest {
   /** Names it in errors. */
   readonly what: string;
   readonly seed: number;
-  /** In the place of the scenario's. */
+  /** In the place of the scenario's; a drill with an inventory has as many nodes as that. */
   readonly nodes?: number;
   /** In the place of the rules of the program, one by one: what if a rule were another. */
   readonly rules?: Partial<DrillRules>;
@@ -27,11 +27,14 @@ const BASE = parseInstant('2026-01-01T00:00:00Z') as Instant;
 export async function runDrill(world: DrillWorld, request: DrillRequest): Promise<DrillLog> {
   const { document, what, seed, rules } = request;
   const scenario = parseScenario(document, what);
+  const { inventory, nodes } = scenario.fleet;
+  if (inventory !== undefined && request.nodes !== undefined && request.nodes !== inventory.length)
+    throw new JoineryError('ERR_DRILL_MALFORMED', `${what}: expected the ${inventory.length} nodes of the inventory, found another number`);
   const trust = await drillTrust(world, scenario, BASE);
   const input = {
     scenario,
     seed,
-    nodes: request.nodes ?? scenario.fleet.nodes,
+    nodes: request.nodes ?? nodes,
     base: BASE,
     trust: trust.versions,
     serverPin: trust.serverPin,

@@ -1,8 +1,8 @@
 /** Scenarios, logs and reports of drills for commands. */
 import type { DrillWorld } from '../app/drill-documents.ts';
-import type { JsonObject } from '../core/canonical-json.ts';
-import { isJsonObject } from '../core/canonical-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
 import { type DrillAnswers, parseAnswers } from '../core/drill/answers.ts';
+import { parseInventory, withInventory } from '../core/drill/inventory.ts';
 import type { Interviewer } from '../core/drill/interviewer.ts';
 import { type DrillLog, parseLog } from '../core/drill/log.ts';
 import { type DrillReport, drillReport, reportJson } from '../core/drill/report.ts';
@@ -19,7 +19,9 @@ import { nameOfInput, readInput, readJson } from './input.ts';
 import { currentIo } from './io.ts';
 import { jsonText } from './render/text.ts';
 
-const MAX_SCENARIO = 1024 * 1024;
+/** A drill with the largest inventory in it. */
+const MAX_SCENARIO = 64 * 1024 * 1024;
+const MAX_INVENTORY = 32 * 1024 * 1024;
 const MAX_LOG = 64 * 1024 * 1024;
 const ENDING = '.yaml';
 
@@ -47,11 +49,26 @@ export async function loadDrill(files: Pick<Files, 'read'>, nameOrFile: string):
   const isFile = nameOrFile === '-' || /[./]/.test(nameOrFile);
   const what = isFile ? nameOfInput(nameOrFile) : nameOrFile;
   const text = decodeUtf8(isFile ? await readInput(files, nameOrFile, MAX_SCENARIO) : await shippedText(nameOrFile), what);
-  const { parseYaml } = await import('../adapters/config-file.ts');
-  const document = await parseYaml(text, what);
+  const document = await documentOf(text, what);
   const scenario = parseScenario(document, what);
   // What has been parsed is an object.
   return { scenario, document: isJsonObject(document) ? document : {}, text, what };
+}
+
+/** YAML, or JSON, which may be large: an inventory is in it. */
+async function documentOf(text: string, what: string): Promise<JsonValue> {
+  if (/^\s*\{\s*"/.test(text)) return parseStrictJson(text, what, { maxLength: MAX_SCENARIO });
+  const { parseYaml } = await import('../adapters/config-file.ts');
+  return parseYaml(text, what);
+}
+
+/** The document as JSON, with a line for each node. */
+export function drillText({ document }: LoadedDrill): string {
+  const fleet = document['fleet'] as JsonObject;
+  const rows = (fleet['inventory'] as readonly JsonObject[]).map((row) => `      ${JSON.stringify(row)}`);
+  const frame = JSON.stringify({ ...document, fleet: { ...fleet, inventory: [] } }, undefined, 2);
+  // The quotes of a text that says the same are escaped.
+  return `${frame.replace('"inventory": []', () => `"inventory": [\n${rows.join(',\n')}\n    ]`)}\n`;
 }
 
 async function shippedText(name: string): Promise<Uint8Array> {
@@ -62,6 +79,18 @@ async function shippedText(name: string): Promise<Uint8Array> {
     hint: near === undefined ? 'joinery drill list shows them' : `did you mean ${near}?`,
     details: { known },
   });
+}
+
+/** @throws ERR_DRILL_INVENTORY, ERR_JSON_MALFORMED, ERR_FILE_* */
+export async function readInventory(files: Pick<Files, 'read'>, path: string): Promise<readonly JsonObject[]> {
+  const what = nameOfInput(path);
+  return parseInventory(decodeUtf8(await readInput(files, path, MAX_INVENTORY), what), what);
+}
+
+/** The drill with nodes of an inventory. @throws ERR_DRILL_MALFORMED */
+export function withFleet(loaded: LoadedDrill, inventory: readonly JsonObject[]): LoadedDrill {
+  const document = withInventory(loaded.document, inventory);
+  return { ...loaded, document, scenario: parseScenario(document, `${loaded.what}, with the inventory`) };
 }
 
 /** @throws ERR_DRILL_ANSWERS, ERR_JSON_MALFORMED, ERR_FILE_* */

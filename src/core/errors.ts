@@ -269,6 +269,7 @@ export const ERRORS = {
   ERR_DRILL_NOT_FOUND: notFound('no such drill'),
   ERR_DRILL_LOG: malformed('not the log of a drill'),
   ERR_DRILL_ANSWERS: malformed('not the answers for a drill'),
+  ERR_DRILL_INVENTORY: malformed('not a list of the nodes of a fleet'),
   ERR_DRILL_LIVE: malformed('a drill that cannot be run against servers'),
   ERR_DRILL_DIFFERS: refused('a drill that was run again ended otherwise'),
   // onboarding packages

@@ -10,7 +10,7 @@ import { type DrillRequest, replayDrill, runDrill } from '../../src/app/run-dril
 import type { JsonObject } from '../../src/core/canonical-json.ts';
 import { compareDrills } from '../../src/core/drill/compare.ts';
 import { type DrillEvent, formatLog, logOf, parseLog } from '../../src/core/drill/log.ts';
-import { drillReport, reportJson } from '../../src/core/drill/report.ts';
+import { drillReport, reportJson, strandedText } from '../../src/core/drill/report.ts';
 import { reportHtml } from '../../src/core/drill/report-html.ts';
 import { reportMarkdown, reportText } from '../../src/core/drill/report-text.ts';
 import { type Metric, parseScenario, STEP_KINDS, type StepKind } from '../../src/core/drill/scenario.ts';
@@ -156,6 +156,67 @@ describe('the rules of the program decide', () => {
       }),
     ).rejects.toThrow('a bug');
     expect((await measured(publish, { rules: { reachesServer: () => true } })).stranded).toBe(0);
+  });
+});
+
+describe('a fleet by name', () => {
+  const inventory = Array.from({ length: 40 }, (_, index) => ({
+    node: `n${index}`,
+    region: index % 4 === 0 ? 'us' : 'eu',
+    certificate_life: '12h',
+    certificate_age: index === 1 ? '13h' : '1h',
+    ...(index === 2 && { offline_percent: 100, offline_for: '90d' }),
+  }));
+  const fleet = { nodes: 40, inventory };
+  const outage = { fleet, duration: '2d', steps: [{ at: '2h', do: 'server-down', for: '30h', region: 'us' }] };
+
+  it('is cut off by region, and names who needs a hand; the same again gives the same bytes', async () => {
+    const log = await run(outage);
+    const report = drillReport(log);
+    expect(report.regions).toEqual([
+      { name: 'us', nodes: 10, cut_off_peak: 0, stranded: 10 },
+      { name: 'eu', nodes: 30, cut_off_peak: 0, stranded: 1 },
+    ]);
+    expect(report.metrics).toMatchObject({ stranded: 11, ended_away: 1 });
+    expect([...report.stranded].sort()).toEqual(['n0', 'n1', 'n12', 'n16', 'n20', 'n24', 'n28', 'n32', 'n36', 'n4', 'n8']);
+    const text = formatLog(log.events);
+    expect(formatLog((await run(outage)).events)).toBe(text);
+    expect(formatLog((await replayDrill(world, parseLog(text, 'log'), 'log')).events)).toBe(text);
+    expect(log.events.find(({ kind }) => kind === 'step')).toMatchObject({ text: expect.stringMatching(/from one region: us$/) });
+    for (const page of [reportText(report), reportMarkdown(report), reportHtml(report)]) {
+      expect(page).toContain('most without service');
+      expect(page).toContain('n0, n1, n4');
+    }
+    expect(reportJson(report)).toMatchObject({ regions: [{ name: 'us' }, { name: 'eu' }], stranded: expect.arrayContaining(['n0']) });
+  });
+
+  it('says by region when the last node refused what was revoked, and who lost service', async () => {
+    const rotated = {
+      fleet,
+      steps: [
+        { at: '1h', do: 'server-down', for: '2h', region: 'us' },
+        { at: '1h1m', do: 'rotate-cluster-certificate', overlap: '2m' },
+      ],
+    };
+    const [us, eu] = drillReport(await run(rotated)).regions;
+    expect(us).toMatchObject({ cut_off_peak: 10, stranded: 0 });
+    expect(us?.evict_max).toBeGreaterThan(3600);
+    expect(eu?.cut_off_peak).toBe(0);
+    expect(eu?.evict_max).toBeLessThanOrEqual(240);
+  });
+
+  it('names a hundred of them, and counts the others', async () => {
+    const many = Array.from({ length: 130 }, (_, index) => ({ node: `n${index}`, certificate_age: '25h' }));
+    const report = drillReport(await run({ fleet: { nodes: 130, inventory: many } }));
+    expect([report.stranded.length, report.metrics.stranded, report.regions]).toEqual([100, 130, []]);
+    expect(reportText(report)).toContain('n99 and 30 more');
+    // A log that says so by hand, without the measure.
+    expect(strandedText({ ...report, metrics: {} })).toMatch(/n99$/);
+  });
+
+  it('has as many nodes as it has', async () => {
+    await expect(run({ fleet }, { nodes: 41 })).rejects.toMatchObject({ code: 'ERR_DRILL_MALFORMED' });
+    expect((await run({ fleet }, { nodes: 40 })).begin.nodes).toBe(40);
   });
 });
 

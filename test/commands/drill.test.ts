@@ -71,6 +71,26 @@ describe('joinery drill', () => {
     expect((await joinery('show', at('mine.yaml'))).exit).toBe(0);
   });
 
+  it('takes the fleet from an inventory, also into a drill of its own', async () => {
+    writeFileSync(at('fleet.csv'), 'node,region,certificate_age\nn1,eu,23h\nn2,us,1h\n');
+    const ran = await joinery('run', 'stolen-token', '--inventory', at('fleet.csv'), '--log', at('f.jsonl'), '--report', at('f.html'));
+    expect([ran.exit, ran.stdout]).toEqual([0, expect.stringMatching(/^us +1 +0 +0 +/m)]);
+    expect((await joinery('replay', at('f.jsonl'))).stdout).toContain('seed 1, 2 nodes');
+    await joinery('report', at('f.jsonl'), '--out', at('f-again.html'));
+    expect(readFileSync(at('f-again.html'), 'utf8')).toBe(readFileSync(at('f.html'), 'utf8'));
+    expect((await joinery('new', 'ours', '--from', 'stolen-token', '--inventory', at('fleet.csv'), '--out', at('ours.json'))).exit).toBe(0);
+    expect(readFileSync(at('ours.json'), 'utf8')).toContain('\n      {"node":"n1","region":"eu","certificate_age":"23h"},\n');
+    expect((await joinery('run', at('ours.json'), '--json')).json().data['report']).toMatchObject({ name: 'ours', nodes: 2 });
+    expect((await joinery('run', at('ours.json'), '--nodes', '3')).exit).toBe(3);
+    writeFileSync(at('wrong.csv'), 'node,region\nn1,eu\nn2\n');
+    const wrong = await joinery('run', 'stolen-token', '--inventory', at('wrong.csv'), '--json');
+    expect([wrong.exit, wrong.json().error]).toMatchObject([
+      3,
+      { code: 'ERR_DRILL_INVENTORY', message: expect.stringMatching(/wrong\.csv, line 3: expected 2 cells, found 1$/) },
+    ]);
+    expect((await joinery('run', 'stolen-token', '--inventory', at('fleet.csv'), '--nodes', '5')).exit).toBe(2);
+  });
+
   it('goes by decisions that were taken before, and asks for some on a terminal only', async () => {
     const decision = { phase: 1, step: 0, do: 'act', late: 3600, note: 'asleep' };
     writeFileSync(

@@ -2,7 +2,17 @@ import * as Flags from '@oclif/core/flags';
 import { interviewDrill } from '../../app/interview-drill.ts';
 import { runDrill } from '../../app/run-drill.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
-import { drillWorld, formatOf, interviewer, type LoadedDrill, loadDrill, readAnswers, writeReports } from '../../cli/drill.ts';
+import {
+  drillWorld,
+  formatOf,
+  interviewer,
+  type LoadedDrill,
+  loadDrill,
+  readAnswers,
+  readInventory,
+  withFleet,
+  writeReports,
+} from '../../cli/drill.ts';
 import { keyFlags, positional, realmFlags } from '../../cli/flags.ts';
 import { liveDrill } from '../../cli/live-drill.ts';
 import { jsonText } from '../../cli/render/text.ts';
@@ -25,6 +35,7 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
   static override examples = [
     '<%= config.bin %> <%= command.id %> compromised-node',
     '<%= config.bin %> <%= command.id %> issuing-ca --nodes 100000 --seed 7 --report report.html --log issuing-ca.jsonl',
+    '<%= config.bin %> <%= command.id %> renewal-outage --inventory fleet.csv --report report.html',
     '<%= config.bin %> <%= command.id %> compromised-node --interactive --answers-out decisions.json',
     '<%= config.bin %> <%= command.id %> compromised-node --live --cluster prod --endpoint https://boot.lab.example:8443 --log live.jsonl',
     '<%= config.bin %> <%= command.id %> ours.yaml --answers decisions.json --json',
@@ -32,7 +43,10 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
   static override args = { scenario: positional({ description: 'name of a drill that comes with joinery, or a file', required: true }) };
   static override flags = {
     simulate: Flags.boolean({ description: 'in virtual time: the default', exclusive: ['live'] }),
-    live: Flags.boolean({ description: 'against running servers of the realm', exclusive: ['nodes', 'interactive', 'answers'] }),
+    live: Flags.boolean({
+      description: 'against running servers of the realm',
+      exclusive: ['nodes', 'inventory', 'interactive', 'answers'],
+    }),
     endpoint: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
@@ -48,6 +62,11 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
       max: 100_000,
       description: "nodes of the fleet, in the place of the drill's own number",
       helpValue: 'N',
+    }),
+    inventory: Flags.string({
+      description: 'nodes by name, region, clock, absence and renewals: CSV with a header, or JSON lines',
+      exclusive: ['nodes'],
+      helpValue: 'FILE',
     }),
     report: Flags.string({
       multiple: true,
@@ -74,7 +93,7 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     for (const path of paths) formatOf(path);
     if (!this.flags.live && this.flags.endpoint.length > 0)
       throw new JoineryError('ERR_USAGE', '--endpoint: expected it with --live, found it without');
-    const loaded = await loadDrill(world.files, this.args.scenario);
+    const loaded = await this.#load();
     const log = await progress.step(`running ${loaded.scenario.name}`, () => this.#run(loaded));
     if (logFile !== undefined) await world.files.create(logFile, utf8(formatLog(log.events)), 0o644);
     await writeReports(world.files, log, paths);
@@ -82,6 +101,13 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     const files = [...paths, ...(logFile === undefined ? [] : [logFile])];
     const text = [reportText(report), ...files.map((path) => `wrote ${path}`)].join('\n');
     return { data: { report: reportJson(report), files }, text, exitStatus: report.met ? 0 : EXIT_STATUS.objective };
+  }
+
+  async #load(): Promise<LoadedDrill> {
+    const { files } = this.context.world;
+    const loaded = await loadDrill(files, this.args.scenario);
+    const { inventory } = this.flags;
+    return inventory === undefined ? loaded : withFleet(loaded, await readInventory(files, inventory));
   }
 
   async #run(loaded: LoadedDrill): Promise<DrillLog> {

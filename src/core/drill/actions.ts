@@ -213,7 +213,8 @@ export const ACTIONS: Readonly<Record<StepKind, Action>> = {
   'publish-trust': publishTrust,
   'rollback-trust': publishTrust,
   'server-down': ({ world, step, t }) => {
-    world.downUntil = t + (step.for as number);
+    world.regions.down(step.region, t + (step.for as number));
+    return step.region;
   },
   'tamper-policy': tamperPolicy,
   'restore-policy': ({ world, t }) => {

@@ -1,6 +1,7 @@
-/** The nodes of a simulation, in typed arrays: 30 bytes a node, whatever happens to it. */
-import type { Scenario } from './scenario.ts';
+/** The nodes of a simulation, in typed arrays: 42 bytes a node, whatever happens to it. */
+import type { FleetNode } from './inventory.ts';
 import { fixedChance } from './random.ts';
+import { regionsOf, type Scenario } from './scenario.ts';
 
 export const FLAG = {
   /** Not reachable. */
@@ -26,24 +27,27 @@ export interface FleetRules {
   readonly poll: number;
   readonly refresh: number;
   readonly offlineShare: number;
-  /** Mean seconds unreachable, and reachable. */
+  /** Mean seconds unreachable, and reachable; {@link ALWAYS} for a node that never goes away. */
   readonly offlineFor: number;
   readonly onlineFor: number;
 }
 
 const HOUR = 3600;
 
-/** Defaults of what a scenario leaves out. */
-export function fleetRules({ fleet }: Pick<Scenario, 'fleet'>): FleetRules {
-  const share = (fleet.offline_percent ?? 0) / 100;
-  const offlineFor = fleet.offline_for ?? 12 * HOUR;
+/** Of a node that never goes away. */
+export const ALWAYS = -1;
+
+/** Defaults of what a scenario leaves out. @param own what an inventory says of one node. */
+export function fleetRules({ fleet }: Pick<Scenario, 'fleet'>, own: Partial<FleetNode> = {}): FleetRules {
+  const share = (own.offline_percent ?? fleet.offline_percent ?? 0) / 100;
+  const offlineFor = own.offline_for ?? fleet.offline_for ?? 12 * HOUR;
   return {
-    life: fleet.certificate_life ?? 24 * HOUR,
+    life: own.certificate_life ?? fleet.certificate_life ?? 24 * HOUR,
     poll: fleet.revocation_poll ?? 60,
     refresh: fleet.trust_refresh ?? HOUR,
     offlineShare: share,
     offlineFor,
-    onlineFor: share === 0 ? Number.POSITIVE_INFINITY : Math.round((offlineFor * (1 - share)) / share),
+    onlineFor: share === 0 ? ALWAYS : Math.round((offlineFor * (1 - share)) / share),
   };
 }
 
@@ -68,6 +72,10 @@ export class Fleet {
   readonly seen: Uint8Array;
   /** When it last came back; negative for a node that was never away. */
   readonly backSince: Int32Array;
+  /** Its own share of {@link FleetRules}. */
+  readonly life: Int32Array;
+  readonly offlineFor: Int32Array;
+  readonly onlineFor: Int32Array;
 
   constructor(size: number) {
     this.size = size;
@@ -83,6 +91,9 @@ export class Fleet {
     this.failures = bytes();
     this.seen = bytes();
     this.backSince = new Int32Array(size).fill(-1);
+    this.life = new Int32Array(size);
+    this.offlineFor = new Int32Array(size);
+    this.onlineFor = new Int32Array(size);
   }
 
   has(node: number, flag: number): boolean {
@@ -101,22 +112,48 @@ export class Fleet {
 /** What a chance is for: each node draws the same numbers whatever happens elsewhere. */
 export const USE = { region: 1, offline: 2, skewed: 3, skew: 4, age: 5, stream: 6, poll: 7, refresh: 8, renew: 9 } as const;
 
-/** A fleet in the middle of its life: certificates of every age up to their renewal, some nodes away. */
+/** A fleet in the middle of its life: certificates of every age up to their renewal, some nodes away; or as an inventory has it. */
 export function makeFleet({ fleet }: Pick<Scenario, 'fleet'>, size: number, seed: number): Fleet {
   const made = new Fleet(size);
-  const { life, offlineShare } = fleetRules({ fleet });
-  const regions = shares((fleet.regions ?? [{ share: 1 }]).map(({ share }) => share));
-  const [skewed, skew, streams] = [(fleet.skewed_percent ?? 0) / 100, fleet.skew ?? 0, (fleet.stream_percent ?? 0) / 100];
+  const place = places(fleet);
+  const common = fleetRules({ fleet });
+  const shared = { streams: (fleet.stream_percent ?? 0) / 100, skewed: (fleet.skewed_percent ?? 0) / 100, skew: fleet.skew ?? 0 };
   for (let node = 0; node < size; node++) {
     const chance = (use: number): number => fixedChance(seed, node, use);
-    made.region[node] = regions.findIndex((limit) => chance(USE.region) < limit);
+    const own = fleet.inventory?.[node];
+    const { life, offlineShare, offlineFor, onlineFor } = own === undefined ? common : fleetRules({ fleet }, own);
+    made.region[node] = place(own, chance(USE.region));
+    made.life[node] = life;
+    made.offlineFor[node] = offlineFor;
+    made.onlineFor[node] = onlineFor;
     if (chance(USE.offline) < offlineShare) made.set(node, FLAG.OFFLINE);
-    if (chance(USE.stream) < streams) made.set(node, FLAG.STREAMS);
-    if (chance(USE.skewed) < skewed) made.skew[node] = Math.round((chance(USE.skew) * 2 - 1) * skew);
-    made.issuedAt[node] = -Math.floor((chance(USE.age) * life * 2) / 3);
-    made.expiresAt[node] = (made.issuedAt[node] as number) + life;
+    begin(made, node, own, shared, chance);
   }
   return made;
+}
+
+/** What it is like at the beginning, by its row or by chance. */
+function begin(
+  fleet: Fleet,
+  node: number,
+  own: FleetNode | undefined,
+  shared: { readonly streams: number; readonly skewed: number; readonly skew: number },
+  chance: (use: number) => number,
+): void {
+  const { streams, skewed, skew } = shared;
+  const life = fleet.life[node] as number;
+  if (own?.stream ?? chance(USE.stream) < streams) fleet.set(node, FLAG.STREAMS);
+  fleet.skew[node] = own?.skew ?? (chance(USE.skewed) < skewed ? Math.round((chance(USE.skew) * 2 - 1) * skew) : 0);
+  const issuedAt = -(own?.certificate_age ?? Math.floor((chance(USE.age) * life * 2) / 3));
+  fleet.issuedAt[node] = issuedAt;
+  fleet.expiresAt[node] = issuedAt + life;
+}
+
+/** The region of a node, by its row or by chance. */
+function places(fleet: Scenario['fleet']): (own: FleetNode | undefined, chance: number) => number {
+  const limits = shares((fleet.regions ?? [{ share: 1 }]).map(({ share }) => share));
+  const known = new Map(regionsOf(fleet).map((region, index) => [region, index]));
+  return (own, chance) => (own?.region === undefined ? limits.findIndex((limit) => chance < limit) : (known.get(own.region) as number));
 }
 
 /** Running sums from 0 to 1. */

@@ -1,6 +1,7 @@
 /** What happened in a drill, `joinery/drill-log/1`: one JSON document a line. A report is made of it and of nothing else. */
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, parseStrictJson } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
+import { name } from '../names.ts';
 import { jsonObject, array, boolean, integer, object, oneOf, optional, type Parsed, parseDocument, type Parser, string } from '../parse.ts';
 import { type Metric, METRICS, parseScenario, PHASES, type Scenario } from './scenario.ts';
 
@@ -40,6 +41,14 @@ const PARSERS = {
     t: time,
     /** What was not measured is left out. */
     metrics: array(object({ metric: oneOf(Object.keys(METRICS) as [Metric, ...Metric[]]), value: integer() })),
+    /** Of a fleet with regions. */
+    regions: optional(
+      array(object({ name: name(), nodes: integer(), cut_off_peak: integer(), stranded: integer(), evict_max: optional(integer()) }), {
+        maxItems: 200,
+      }),
+    ),
+    /** The first healthy nodes that need a hand, of an inventory. */
+    stranded: optional(array(name(), { maxItems: 100 })),
   }),
 } as const;
 
@@ -73,7 +82,10 @@ export function parseLog(text: string, what: string): DrillLog {
     throw new JoineryError('ERR_INPUT_TOO_LARGE', `${what}: expected at most ${MAX_LOG} characters, found ${text.length}`);
   const lines = text.split('\n').filter((line) => line !== '');
   return logOf(
-    lines.map((line, index) => eventOf(parseStrictJson(line, `${what}, line ${index + 1}`), `${what}, line ${index + 1}`)),
+    lines.map((line, index) => {
+      const where = `${what}, line ${index + 1}`;
+      return eventOf(parseStrictJson(line, where, { maxLength: MAX_LOG }), where);
+    }),
     what,
   );
 }

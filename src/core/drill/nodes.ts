@@ -1,6 +1,6 @@
 /** What nodes do in a simulation: renew, go away and come back, ask for revocations and trust. The rules of the program decide. */
 import { Decisions } from './decisions.ts';
-import { FLAG, USE } from './fleet.ts';
+import { ALWAYS, FLAG, USE } from './fleet.ts';
 import { fixedChance } from './random.ts';
 import { RETRY, type World } from './world.ts';
 
@@ -95,6 +95,7 @@ export class Nodes {
     const world = this.#world;
     world.cutOff += isCutOff ? 1 : -1;
     world.cutOffPeak = Math.max(world.cutOffPeak, world.cutOff);
+    world.regions.cutOff(fleet.region[node] as number, isCutOff);
     world.lastCutOff = t;
   }
 
@@ -141,9 +142,10 @@ export class Nodes {
   }
 
   #scheduleToggle(node: number, t: number): void {
-    const { fleet, limits, dice } = this.#world;
-    if (limits.offlineShare === 0) return;
-    this.#schedule(KIND.toggle, node, t + dice.exponential(fleet.has(node, FLAG.OFFLINE) ? limits.offlineFor : limits.onlineFor));
+    const { fleet, dice } = this.#world;
+    if (fleet.onlineFor[node] === ALWAYS) return;
+    const mean = (fleet.has(node, FLAG.OFFLINE) ? fleet.offlineFor : fleet.onlineFor)[node] as number;
+    this.#schedule(KIND.toggle, node, t + dice.exponential(mean));
   }
 
   /** Seconds until the node asks next, from the second after `t` on. */
@@ -184,7 +186,7 @@ export class Nodes {
     const { fleet } = this.#world;
     if (fleet.has(node, FLAG.OFFLINE | FLAG.EXPIRED)) return;
     if (!this.verifiesServer(node)) this.#again(node, t);
-    else if (!this.#world.request(t)) {
+    else if (!this.#world.request(node, t)) {
       if (this.isHealthy(node)) this.#world.turnedAway += 1;
       this.#again(node, t);
     } else this.#answer(node, t);
@@ -213,9 +215,9 @@ export class Nodes {
   }
 
   #issue(node: number, t: number): void {
-    const { fleet, limits, issuer } = this.#world;
+    const { fleet, issuer } = this.#world;
     fleet.issuedAt[node] = t;
-    fleet.expiresAt[node] = t + limits.life;
+    fleet.expiresAt[node] = t + (fleet.life[node] as number);
     fleet.issuer[node] = issuer;
     fleet.failures[node] = 0;
     fleet.clear(node, FLAG.EXPIRED | FLAG.ENDED_AWAY);
@@ -235,19 +237,19 @@ export class Nodes {
   #poll(node: number, t: number): void {
     const { fleet, limits } = this.#world;
     if (fleet.has(node, FLAG.OFFLINE)) return;
-    if (this.verifiesServer(node) && this.#world.reaches(t)) this.#learn(node, t);
+    if (this.verifiesServer(node) && this.#world.reaches(node, t)) this.#learn(node, t);
     else this.#schedule(KIND.poll, node, t + (fleet.has(node, FLAG.STREAMS) ? STREAM_RETRY : limits.poll));
   }
 
   #learn(node: number, t: number): void {
-    const { fleet, revocations, generation, evictions, late } = this.#world;
+    const { fleet, revocations, generation, late } = this.#world;
     const seen = fleet.seen[node] as number;
     fleet.seen[node] = revocations.length;
     if (!this.isHealthy(node)) return;
     fleet.generation[node] = generation;
     this.judge(node, t);
     for (const { at, until } of revocations.slice(seen)) {
-      if (fleet.has(node, FLAG.WAS_ONLINE)) evictions.add(Math.min(t, until) - at);
+      if (fleet.has(node, FLAG.WAS_ONLINE)) this.#world.evicted(node, Math.min(t, until) - at);
       else late.add(Math.max(0, Math.min(t, until) - Math.max(at, fleet.backSince[node] as number)));
     }
   }
@@ -256,7 +258,7 @@ export class Nodes {
     const { fleet, active, limits } = this.#world;
     // Without a way to verify the server there is nobody to ask.
     if (fleet.has(node, FLAG.OFFLINE) || !this.verifiesServer(node)) return;
-    if (!this.#world.reaches(t)) this.#schedule(KIND.refresh, node, t + limits.refresh);
+    if (!this.#world.reaches(node, t)) this.#schedule(KIND.refresh, node, t + limits.refresh);
     else {
       fleet.trust[node] = this.#decisions.walk(fleet.trust[node] as number, active, t);
       this.judge(node, t);

@@ -1,7 +1,7 @@
 /** The report of a drill as one page: nothing in it comes from outside, nothing runs, and it reads well in light, in dark, and on paper. */
 import { escapeHtml } from '../html.ts';
 import { formatDuration } from '../time.ts';
-import { type DrillReport, metricText, momentText, type TimelineEntry } from './report.ts';
+import { type DrillReport, metricText, momentText, REGION_HEADS, regionCells, strandedText, type TimelineEntry } from './report.ts';
 import { type Metric, METRICS } from './scenario.ts';
 
 const STYLE = `:root{--ink:#1a2330;--paper:#fff;--line:#d8dee6;--soft:#5b6776;--good:#23794a;--bad:#b3261e;--one:#1f6fc4;--two:#b35c00;--three:#6a3fb5}
@@ -39,7 +39,7 @@ ${curves(report)}
 ${timelineTable(report.timeline)}
 <h2>Measured</h2>
 ${metricTable(report)}
-</body>
+${regionTable(report)}${report.stranded.length === 0 ? '' : `<h2>Nodes that need a hand</h2>\n<p>${escapeHtml(strandedText(report))}</p>\n`}</body>
 </html>
 `;
 }
@@ -70,6 +70,11 @@ function metricTable({ metrics }: DrillReport): string {
     ([metric, value]) => `<tr><td>${escapeHtml(METRICS[metric].title)}</td><td>${metricText(metric, value)}</td></tr>`,
   );
   return table(['Measure', 'Value'], rows);
+}
+
+function regionTable(report: DrillReport): string {
+  const rows = regionCells(report).map((cells) => `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`);
+  return rows.length === 0 ? '' : `<h2>Regions</h2>\n${table(REGION_HEADS, rows)}\n`;
 }
 
 const WIDTH = 900;

@@ -1,6 +1,6 @@
 /** The report of a drill for a terminal and for a ticket. */
 import { formatDuration } from '../time.ts';
-import { type DrillReport, metricText, momentText, type TimelineEntry } from './report.ts';
+import { type DrillReport, metricText, momentText, REGION_HEADS, regionCells, strandedText, type TimelineEntry } from './report.ts';
 import { type Metric, METRICS } from './scenario.ts';
 
 function limitText(report: DrillReport['objectives'][number]): string {
@@ -30,11 +30,28 @@ export function reportText(report: DrillReport): string {
     '',
     ...otherMetrics(report).map(([metric, value]) => `${METRICS[metric].title}: ${metricText(metric, value)}`),
     '',
+    ...regionLines(report),
+    ...(report.stranded.length === 0 ? [] : [`nodes that need a hand: ${strandedText(report)}`, '']),
     report.met
       ? 'every objective was met'
       : `${objectives.filter(({ met }) => !met).length} of ${objectives.length} objectives were missed`,
   ];
   return lines.join('\n').replaceAll('\n\n\n', '\n\n');
+}
+
+function regionLines(report: DrillReport): readonly string[] {
+  const cells = regionCells(report);
+  if (cells.length === 0) return [];
+  const widths = REGION_HEADS.map((head, column) => Math.max(head.length, ...cells.map((each) => (each[column] as string).length)));
+  return [
+    ...[REGION_HEADS, ...cells].map((each) =>
+      each
+        .map((text, column) => text.padEnd(widths[column] as number))
+        .join('  ')
+        .trimEnd(),
+    ),
+    '',
+  ];
 }
 
 /** What was measured and is no objective. */
@@ -80,6 +97,21 @@ export function reportMarkdown(report: DrillReport): string {
       row(METRICS[metric].title, metricText(metric, value)),
     ),
     '',
+    ...regionSection(report),
+    ...(report.stranded.length === 0 ? [] : ['## Nodes that need a hand', '', cell(strandedText(report)), '']),
   ];
   return lines.join('\n');
+}
+
+function regionSection(report: DrillReport): readonly string[] {
+  const cells = regionCells(report);
+  if (cells.length === 0) return [];
+  return [
+    '## Regions',
+    '',
+    row(...REGION_HEADS),
+    row(...REGION_HEADS.map(() => '---')),
+    ...cells.map((each) => row(...each.map(cell))),
+    '',
+  ];
 }

@@ -1,7 +1,7 @@
 /** What a drill showed: a function of its log, and of nothing else. */
 import type { JsonObject } from '../canonical-json.ts';
 import { formatDuration } from '../time.ts';
-import type { AlertEvent, AttemptEvent, DrillLog, SampleEvent, StepEvent } from './log.ts';
+import type { AlertEvent, AttemptEvent, DrillLog, EndEvent, SampleEvent, StepEvent } from './log.ts';
 import { type Metric, METRICS, type Objective } from './scenario.ts';
 
 export interface JudgedObjective {
@@ -38,6 +38,10 @@ export interface DrillReport {
   readonly met: boolean;
   readonly objectives: readonly JudgedObjective[];
   readonly metrics: Readonly<Partial<Record<Metric, number>>>;
+  /** None for a fleet without regions. */
+  readonly regions: NonNullable<EndEvent['regions']>;
+  /** Names of the first healthy nodes that need a hand, of an inventory. */
+  readonly stranded: readonly string[];
   readonly timeline: readonly TimelineEntry[];
   readonly samples: readonly SampleEvent[];
 }
@@ -57,6 +61,8 @@ export function drillReport({ begin, scenario, events, end }: DrillLog): DrillRe
     met: objectives.every(({ met }) => met),
     objectives,
     metrics,
+    regions: end.regions ?? [],
+    stranded: end.stranded ?? [],
     timeline: timelineOf(events.filter((event) => event.kind === 'step' || event.kind === 'attempt' || event.kind === 'alert')),
     samples: events.filter((event) => event.kind === 'sample'),
   };
@@ -101,17 +107,39 @@ export function metricText(metric: Metric, value: number | undefined): string {
   return METRICS[metric].unit === 'duration' ? formatDuration(value) : String(value);
 }
 
+/** Heads of the table of regions. */
+export const REGION_HEADS = ['region', 'nodes', 'most without service', 'need a hand', 'last reachable node refuses after'] as const;
+
+/** The table of regions, without its head. */
+export function regionCells({ regions }: DrillReport): readonly (readonly string[])[] {
+  return regions.map(({ name, nodes, cut_off_peak: cutOff, stranded, evict_max: evicted }) => [
+    name,
+    String(nodes),
+    String(cutOff),
+    String(stranded),
+    metricText('evict_max', evicted),
+  ]);
+}
+
+/** `a, b, c and 12 more`. Empty when none is named. */
+export function strandedText({ stranded, metrics }: DrillReport): string {
+  const more = (metrics.stranded ?? 0) - stranded.length;
+  return stranded.join(', ') + (stranded.length > 0 && more > 0 ? ` and ${more} more` : '');
+}
+
 /** `2h 30m`, from the beginning. */
 export function momentText(t: number): string {
   return t === 0 ? '0' : formatDuration(t);
 }
 
 export function reportJson(report: DrillReport): JsonObject {
-  const { objectives, timeline, samples, metrics, ...rest } = report;
+  const { objectives, timeline, samples, metrics, regions, stranded, ...rest } = report;
   return {
     schema: 'joinery/drill-report/1',
     ...rest,
     metrics: { ...metrics },
+    regions: regions.map((region) => ({ ...region })),
+    stranded,
     objectives: objectives.map(({ value, ...objective }) => ({ ...objective, value: value ?? null })),
     timeline: timeline.map((entry) => ({ ...entry })),
     samples: samples.map(({ t, online, cut_off, expired, informed, load }) => ({ t, online, cut_off, expired, informed, load })),

@@ -15,26 +15,19 @@ import {
   refine,
   string,
 } from '../parse.ts';
-import { parseDuration } from '../time.ts';
-
-/** Virtual time is counted in seconds; a quarter of a year is more than any drill lasts. */
-const LONGEST = 90 * 86400;
-
-/** `90s`, `4h`, `30d`; also `0`. */
-function duration(maximum = LONGEST): Parser<number> {
-  return refine(string({ maxLength: 40, describe: 'a duration like 90s, 4h or 30d' }), (text) => {
-    const found = text === '0' ? 0 : parseDuration(text);
-    if (found === undefined || found > maximum)
-      return { issue: `expected a duration like 90s, 4h or 30d, at most ${maximum / 86400}d, found another text` };
-    return { value: found };
-  });
-}
+import { duration } from './durations.ts';
+import { fleetNode, inventoryIssue, MAX_FLEET, MAX_SKEW } from './inventory.ts';
 
 const percent = integer(0, 100);
 const text = (maxLength: number): Parser<string> => string({ minLength: 1, maxLength });
 
-const fleet = object({
-  nodes: integer(1, 100_000),
+/** Regions are counted in one byte a node. */
+const MAX_REGIONS = 200;
+
+const fleetMembers = object({
+  nodes: integer(1, MAX_FLEET),
+  /** By name, in the place of nodes that are made up. */
+  inventory: optional(array(fleetNode, { minItems: 1, maxItems: MAX_FLEET })),
   /** Shares need not add up to 100. */
   regions: optional(array(object({ name: name(), share: integer(1, 1000) }), { minItems: 1, maxItems: 20 })),
   /** Share of nodes that are unreachable at any moment, and for how long on average. */
@@ -42,13 +35,26 @@ const fleet = object({
   offline_for: optional(duration()),
   /** Share of nodes with a wrong clock, and by how much at most. */
   skewed_percent: optional(percent),
-  skew: optional(duration(32_000)),
+  skew: optional(duration(MAX_SKEW)),
   certificate_life: optional(duration()),
   /** Share of nodes that hold a stream of revocations open; the others ask so often. */
   stream_percent: optional(percent),
   revocation_poll: optional(duration()),
   trust_refresh: optional(duration()),
 });
+
+const fleet = refine(fleetMembers, (value) => {
+  const issue = inventoryIssue(value);
+  if (issue !== undefined) return { issue };
+  const count = regionsOf(value).length;
+  return count <= MAX_REGIONS ? { value } : { issue: `expected at most ${MAX_REGIONS} regions, found ${count}` };
+});
+
+/** Names of the regions, in the order in which nodes are counted to them; none when there are no regions. */
+export function regionsOf({ inventory, regions = [] }: Parsed<typeof fleetMembers>): readonly string[] {
+  const named = inventory?.flatMap(({ region }) => (region === undefined ? [] : [region])) ?? regions.map((region) => region.name);
+  return [...new Set(named)];
+}
 
 const server = object({
   /** Renewals that it answers in a second; it refuses the others until later. */
@@ -72,7 +78,7 @@ export const STEP_KINDS = {
   'revoke-issuer': 'the compromised issuing authority is revoked',
   'publish-trust': 'a trust bundle version is published and activated',
   'rollback-trust': 'a version with the content of the one before is published and activated',
-  'server-down': 'the server stops for a time',
+  'server-down': 'the server stops for a time, or cannot be reached from one region',
   'tamper-policy': 'somebody changes the policy file so that everybody may join, and it is loaded',
   'restore-policy': 'the policy as it was is loaded again',
   'join-by-policy': 'a stranger with a valid token of a worker asks for another role',
@@ -102,6 +108,8 @@ const step = object({
   grace: optional(duration()),
   faulty: optional(boolean()),
   role: optional(name()),
+  /** The outage is of this one; of all without it. */
+  region: optional(name()),
   per_hour: optional(integer(1, 1_000_000)),
 });
 
@@ -225,18 +233,20 @@ const checked: Parser<Scenario> = refine(scenario, (value) => {
     return { issue: `phases: expected at most ${MAX_ACTIONS} steps beside attempts, found more` };
   const tokens = new Set<string | undefined>();
   for (const each of steps) {
-    const issue = stepIssue(each, value.duration, tokens);
+    const issue = stepIssue(each, value, tokens);
     if (issue !== undefined) return { issue: `phases: ${issue}` };
     if (each.do === 'mint-token') tokens.add(each.token);
   }
   return { value };
 });
 
-function stepIssue(step: PlannedStep, duration: number, minted: ReadonlySet<string | undefined>): string | undefined {
-  const { do: kind, at, token } = step;
+function stepIssue(step: PlannedStep, drill: Scenario, minted: ReadonlySet<string | undefined>): string | undefined {
+  const { do: kind, at, token, region } = step;
   const missing = (NEEDS[kind] ?? []).find((member) => step[member] === undefined);
   if (missing !== undefined) return `expected ${missing} in the step ${kind}, found none`;
-  if (at > duration) return `expected steps within ${duration} s, found ${kind} after`;
+  if (at > drill.duration) return `expected steps within ${drill.duration} s, found ${kind} after`;
+  if (region !== undefined && !regionsOf(drill.fleet).includes(region))
+    return `expected a region of the fleet in the step ${kind}, found another`;
   if (step.count !== undefined && !ATTEMPTS.includes(kind))
     return `expected count on attempts (${ATTEMPTS.join(', ')}), found it on ${kind}`;
   if (kind !== 'mint-token' && token !== undefined && !minted.has(token))

@@ -16,6 +16,8 @@ const CLOSE_LOOK = [0, 1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 60, 75, 90, 120, 180,
 /** Renewals that failed so often in a row are a failure, not bad luck. */
 const FAILING = 3;
 const FAILING_SHARE = 0.01;
+/** Nodes of an inventory that are named in the log, of those that need a hand. */
+const NAMED = 100;
 
 interface Moment {
   readonly t: number;
@@ -114,33 +116,45 @@ function sample(world: World, nodes: Nodes, t: number, monitor: { failing: boole
 
 function finish(world: World, nodes: Nodes): void {
   const { duration: t } = world.input.scenario;
-  const metrics = metricsOf(world, judgeEnd(world, nodes, t));
+  const remains = judgeEnd(world, nodes, t);
+  const metrics = metricsOf(world, remains);
   const measured = (Object.entries(metrics) as [Metric, number | undefined][]).flatMap(([metric, value]) =>
     value === undefined ? [] : [{ metric, value }],
   );
-  world.events.push({ kind: 'end', t, metrics: measured });
+  const { inventory } = world.input.scenario.fleet;
+  const named = remains.stranded.slice(0, NAMED).flatMap((node) => inventory?.[node]?.node ?? []);
+  const regions = world.regions.summary(world.fleet, remains.stranded);
+  world.events.push({
+    kind: 'end',
+    t,
+    metrics: measured,
+    ...(regions.length > 0 && { regions }),
+    ...(named.length > 0 && { stranded: named }),
+  });
 }
 
 interface Remains {
-  readonly stranded: number;
-  readonly ended_away: number;
+  /** Nodes. */
+  readonly stranded: readonly number[];
+  readonly endedAway: number;
 }
 
 /** Counts what is left to do, and who never learned. */
 function judgeEnd(world: World, nodes: Nodes, t: number): Remains {
-  const { fleet, revocations, evictions } = world;
-  let [stranded, away] = [0, 0];
+  const { fleet, revocations } = world;
+  let away = 0;
+  const stranded: number[] = [];
   for (let node = 0; node < fleet.size; node++) {
     if (!nodes.isHealthy(node)) continue;
     if (fleet.has(node, FLAG.ENDED_AWAY)) away += 1;
-    else if (nodes.needsHand(node)) stranded += 1;
+    else if (nodes.needsHand(node)) stranded.push(node);
     if (fleet.has(node, FLAG.OFFLINE)) continue;
     for (const { at, until } of revocations.slice(fleet.seen[node] as number)) {
       if (until > t) world.uninformed += 1;
-      if (fleet.has(node, FLAG.WAS_ONLINE)) evictions.add(Math.min(t, until) - at);
+      if (fleet.has(node, FLAG.WAS_ONLINE)) world.evicted(node, Math.min(t, until) - at);
     }
   }
-  return { stranded, ended_away: away };
+  return { stranded, endedAway: away };
 }
 
 function metricsOf(world: World, remains: Remains): Readonly<Record<Metric, number | undefined>> {
@@ -153,7 +167,8 @@ function metricsOf(world: World, remains: Remains): Readonly<Record<Metric, numb
     late_max: revoked ? late.max : undefined,
     uninformed: revoked ? world.uninformed : undefined,
     cut_off_peak: world.cutOffPeak,
-    ...remains,
+    stranded: remains.stranded.length,
+    ended_away: remains.endedAway,
     recovery: recoveryFrom === undefined || world.cutOff > 0 ? undefined : Math.max(0, world.lastCutOff - recoveryFrom),
     intrusions: world.intrusions,
     intrusions_after: world.intrusionsAfter,

@@ -10,8 +10,9 @@ import { Histogram } from './histogram.ts';
 import type { AlertEvent, AttemptEvent, DrillEvent } from './log.ts';
 import type { BucketQueue } from './queue.ts';
 import type { Dice } from './random.ts';
+import { Regions } from './regions.ts';
 import type { DrillRules } from './rules.ts';
-import type { Scenario } from './scenario.ts';
+import { regionsOf, type Scenario } from './scenario.ts';
 
 export type TrustVersionOfDrill = KnownVersion<'control-plane-https'>;
 
@@ -64,8 +65,8 @@ export class World {
   readonly dice: Dice;
   readonly events: DrillEvent[] = [];
 
-  /** Server: when it is back; requests of this second, and of the busiest one since the last sample and in all. */
-  downUntil = -1;
+  readonly regions: Regions;
+  /** Server: requests of this second, and of the busiest one since the last sample and in all. */
   second = -1;
   requests = 0;
   busiest = 0;
@@ -108,6 +109,7 @@ export class World {
   ) {
     this.input = input;
     this.fleet = parts.fleet;
+    this.regions = new Regions(regionsOf(input.scenario.fleet));
     this.limits = parts.limits;
     this.queue = parts.queue;
     this.dice = parts.dice;
@@ -130,24 +132,30 @@ export class World {
     if (this.firstRevocation !== undefined) this.intrusionsAfter += 1;
   }
 
+  /** A node that could be reached refuses what was revoked so many seconds ago. */
+  evicted(node: number, seconds: number): void {
+    this.evictions.add(seconds);
+    this.regions.evicted(this.fleet.region[node] as number, seconds);
+  }
+
   attacked(t: number): void {
     this.firstAttack ??= t;
   }
 
   /** A request arrives. @returns whether the server answers it. */
-  request(t: number): boolean {
+  request(node: number, t: number): boolean {
     if (t !== this.second) {
       this.second = t;
       this.requests = 0;
     }
     this.requests += 1;
     this.busiest = Math.max(this.busiest, this.requests);
-    return this.requests <= (this.input.scenario.server?.capacity ?? Number.POSITIVE_INFINITY) && this.reaches(t);
+    return this.requests <= (this.input.scenario.server?.capacity ?? Number.POSITIVE_INFINITY) && this.reaches(node, t);
   }
 
   /** Whether a question without weight, for revocations or trust, comes through. */
-  reaches(t: number): boolean {
+  reaches(node: number, t: number): boolean {
     const loss = this.input.scenario.server?.loss_percent ?? 0;
-    return t >= this.downUntil && (loss === 0 || this.dice.next() * 100 >= loss);
+    return t >= this.regions.backAt(this.fleet.region[node] as number) && (loss === 0 || this.dice.next() * 100 >= loss);
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLAG, fleetRules, makeFleet } from '../../../src/core/drill/fleet.ts';
+import { ALWAYS, FLAG, fleetRules, makeFleet } from '../../../src/core/drill/fleet.ts';
 import { Histogram } from '../../../src/core/drill/histogram.ts';
 import { BucketQueue } from '../../../src/core/drill/queue.ts';
 import { Dice, fixedChance } from '../../../src/core/drill/random.ts';
@@ -115,7 +115,7 @@ describe('a fleet', () => {
     expect([Math.min(...made.issuedAt) > -86400, Math.max(...made.issuedAt) <= 0]).toEqual([true, true]);
     expect(fleetRules({ fleet })).toMatchObject({ life: 86400, offlineFor: 3600, onlineFor: 32400 });
     expect(fleetRules({ fleet: { nodes: 1, offline_percent: 1 } })).toMatchObject({ offlineFor: 43200 });
-    expect(fleetRules({ fleet: { nodes: 1 } }).onlineFor).toBe(Infinity);
+    expect(fleetRules({ fleet: { nodes: 1 } }).onlineFor).toBe(ALWAYS);
   });
 });
 
