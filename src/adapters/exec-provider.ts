@@ -1,36 +1,49 @@
-/** A program that signs: the request as JSON on its standard input, the certificate as JSON on its standard output. */
-import { parseStrictJson } from '../core/canonical-json.ts';
+/** A program that is an identity provider: a request as one line of JSON on its standard input, the answer on its standard output. */
+import { type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
 import { decodeUtf8 } from '../core/encoding.ts';
-import { JoineryError } from '../core/errors.ts';
-import { type OpenProvider, parseProviderReply } from '../core/join/provider.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
+import type { IdentityProvider } from '../core/join/provider.ts';
+import { assertRevoked, parseSigned, parseTrustBundle, providerMessage } from '../core/join/provider-messages.ts';
 import { runProgram } from './run-program.ts';
 
-const DEFAULT_SECONDS = 10;
-const MAX_BYTES = 128 * 1024;
+const MAX_BYTES = 1024 * 1024;
+
+export interface ExecProviderOptions {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  /** Names it in errors. */
+  readonly what: string;
+}
 
 /** Runs it without a shell, and with nothing of the environment but PATH. */
-export const execProvider: OpenProvider = ({ exec, timeout = DEFAULT_SECONDS }) => ({
-  async issue(request) {
-    const what = `identity_provider ${exec[0]}`;
-    const out = await runProgram(exec, { stdin: `${JSON.stringify(request)}\n`, timeoutMs: timeout * 1000, maxBytes: MAX_BYTES }).catch(
-      (cause: unknown) => Promise.reject(unavailable(what, cause)),
+export function execProvider({ command, timeoutMs, what }: ExecProviderOptions): IdentityProvider {
+  const ask = async <T>(stdin: string, parse: (value: JsonValue, what: string) => T): Promise<T> => {
+    const out = await runProgram(command, { stdin, timeoutMs, maxBytes: MAX_BYTES }).catch((cause: unknown) =>
+      Promise.reject(unavailable(what, cause)),
     );
-    try {
-      return parseProviderReply(parseStrictJson(decodeUtf8(out, what), what), what);
-    } catch (cause) {
-      // Reading throws nothing else.
-      throw new JoineryError('ERR_PROVIDER_CERTIFICATE', (cause as JoineryError).message, { cause });
-    }
-  },
-});
+    return parse(readAnswer(out, what), what);
+  };
+  return {
+    issue: (request) => ask(providerMessage('issue', request), parseSigned),
+    renew: (request) => ask(providerMessage('renew', request), parseSigned),
+    revoke: (revocation) => ask(providerMessage('revoke', revocation), assertRevoked),
+    trustBundle: () => ask(providerMessage('trust_bundle'), parseTrustBundle),
+  };
+}
+
+function readAnswer(out: Uint8Array, what: string): JsonValue {
+  try {
+    return parseStrictJson(decodeUtf8(out, what), what);
+  } catch (cause) {
+    if (!isJoineryError(cause)) throw cause;
+    throw new JoineryError('ERR_PROVIDER_CERTIFICATE', cause.message, { cause });
+  }
+}
 
 function unavailable(what: string, cause: unknown): JoineryError {
-  return new JoineryError(
-    'ERR_PROVIDER_UNAVAILABLE',
-    `${what}: expected a certificate, found that it failed: ${(cause as Error).message}`,
-    {
-      cause,
-      hint: 'the token was not used: ask again',
-    },
-  );
+  return new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected an answer, found that it failed: ${(cause as Error).message}`, {
+    cause,
+    hint: 'the token was not used: ask again',
+  });
 }

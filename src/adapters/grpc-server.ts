@@ -270,11 +270,12 @@ export const GRPC_CODES: Readonly<Record<string, Code>> = {
   unauthenticated: Code.Unauthenticated,
 };
 
-function connectError({ code, title, detail, correlation_id, hint, retry_after }: Problem): ConnectError {
+function connectError({ code, title, detail, correlation_id, hint, retry_after, csr_names }: Problem): ConnectError {
   const metadata = {
     correlation_id,
     ...(hint !== undefined && { hint }),
     ...(retry_after !== undefined && { retry_after: String(retry_after) }),
+    ...(csr_names !== undefined && { csr_names }),
   };
   const headers = { 'x-correlation-id': correlation_id, ...(retry_after !== undefined && { 'retry-after': String(retry_after) }) };
   return new ConnectError(detail ?? title, GRPC_CODES[ERRORS[code].grpc] ?? Code.Unknown, headers, [

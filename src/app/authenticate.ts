@@ -6,7 +6,7 @@ import { unauthenticated } from '../core/join/problem.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { adminId } from '../core/x509/spiffe-id.ts';
-import { certificateKey, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
+import { certificateKey, type CertificateRecord, ISSUED_SERIAL, parseCertificateRecord } from './certificate-records.ts';
 import { caChain } from './export-ca.ts';
 import { assertKeyNotRevoked } from './join-identity.ts';
 import type { Peer } from './join-peer.ts';
@@ -112,7 +112,7 @@ async function presented(realm: Realm, { certificate }: Peer, proof: Proof | und
 
 async function issuedHere({ store }: Realm, { serialNumber, fingerprint }: Certificate): Promise<CertificateRecord | undefined> {
   // A serial number of another form is none of this realm's, and may be no key of the store.
-  if (!/^[0-9a-f]{32,40}$/.test(serialNumber)) return undefined;
+  if (!ISSUED_SERIAL.test(serialNumber)) return undefined;
   const key = certificateKey(serialNumber);
   const entry = await store.get(key);
   const record = entry && parseCertificateRecord(key, entry.value);

@@ -9,9 +9,12 @@ import { ISSUED_PROFILE_NAMES } from '../core/x509/profiles.ts';
 import { revocationRecord } from './ca-records.ts';
 import type { Realm } from './realm.ts';
 
+/** Those of joinery have 16 octets and more; SPIRE's may begin with a zero. A serial number of another form is no key of the store. */
+export const ISSUED_SERIAL = /^[0-9a-f]{16,40}$/;
+
 const certificateRecord = object({
   /** Lower-case hex. */
-  serial: string({ pattern: /^[0-9a-f]{32,40}$/ }),
+  serial: string({ pattern: ISSUED_SERIAL }),
   /** Name of the issuing authority. */
   ca: name(),
   profile: oneOf(ISSUED_PROFILE_NAMES),
@@ -30,6 +33,8 @@ const certificateRecord = object({
   /** base64 of DER. */
   certificate: string({ maxLength: 400_000 }),
   revoked: optional(revocationRecord),
+  /** By the identity provider of this cluster; with base64 of DER of the authorities between it and the root. */
+  provided: optional(object({ cluster: name(), chain: array(string({ maxLength: 100_000 }), { maxItems: 20 }) })),
 });
 
 export type CertificateRecord = Parsed<typeof certificateRecord>;

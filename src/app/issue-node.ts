@@ -41,7 +41,7 @@ export interface NodeIssue {
 /**
  * Asks the policy, then signs. Nothing is written.
  * @param realm acts for the request. @throws ERR_POLICY_DENIED, ERR_ROLE_UNKNOWN, ERR_CLUSTER_UNKNOWN, ERR_KEY_WEAK, ERR_KEY_KNOWN,
- * ERR_CERTIFICATE_*, ERR_CA_*, ERR_SERVER_ISSUER
+ * ERR_CERTIFICATE_*, ERR_CA_*, ERR_SERVER_ISSUER, ERR_PROVIDER_*, ERR_CSR_NAMES
  */
 export async function issueNode(service: JoinService, realm: Realm, run: Run, order: NodeOrder): Promise<NodeIssue> {
   const { cluster: clusterName, role } = order.grant;
@@ -52,7 +52,8 @@ export async function issueNode(service: JoinService, realm: Realm, run: Run, or
   const decision = decide(realm, policy, order);
   run.step('policy');
   const issuer = await service.issuerOf(clusterName);
-  const leaf = await issuer.issue({
+  const ask = order.renews === undefined ? issuer.issue : issuer.renew;
+  const leaf = await ask({
     profile: PROFILES.node,
     names: namesOf(decision),
     publicKey: order.csr.publicKey,
@@ -65,7 +66,7 @@ export async function issueNode(service: JoinService, realm: Realm, run: Run, or
   const change = leafChange(realm, issuer, [leaf]);
   const writes = [...change.writes, ...nodeWrites(grant, leaf, realm.clock.now(), order.before)];
   run.step('sign');
-  return { grant, leaf, decision, policy, change: { ...change, writes }, intermediates: issuer.intermediates };
+  return { grant, leaf, decision, policy, change: { ...change, writes }, intermediates: leaf.provided?.chain ?? issuer.intermediates };
 }
 
 function decide({ config, clock }: Realm, { policy, name, version }: LoadedPolicy, { grant, tokenLifetime }: NodeOrder): PolicyAllowed {

@@ -1,5 +1,5 @@
 /** OmniRelay's way in: the same join, but the key is made here, and travels with the certificate in a PKCS #12 file. */
-import { parsePem, toBase64, toBase64Url, toPem } from '../core/encoding.ts';
+import { parsePem, toBase64, toBase64Url } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { MISSING_TOKEN, type OmnirelayReply, type OmnirelayRequest, omnirelayTime } from '../core/join/omnirelay.ts';
 import type { JoinReply } from '../core/join/messages.ts';
@@ -8,12 +8,11 @@ import { parseName } from '../core/names.ts';
 import { Secret } from '../core/secret.ts';
 import { type Instant, parseInstant } from '../core/time.ts';
 import { parseOmnirelayPayload, splitOmnirelay } from '../core/token/omnirelay.ts';
-import { writeCsr } from '../core/x509/csr-writer.ts';
-import { writeName } from '../core/x509/name-text.ts';
 import { acceptJoin } from './accept-join.ts';
 import type { Peer } from './join-peer.ts';
 import { observed } from './join-run.ts';
 import type { JoinService, OmnirelayService } from './join-service.ts';
+import { askNaming, csrNaming } from './named-request.ts';
 import { activeTrust } from './show-trust.ts';
 
 /**
@@ -27,8 +26,10 @@ export async function joinOmnirelay(service: JoinService, request: OmnirelayRequ
     throw new JoineryError('ERR_ROUTE_NOT_FOUND', 'expected a server that takes tokens of OmniRelay, found it off');
   const nodeId = await checked(service, request, peer);
   const key = omnirelay.portableKeys.generate('p256');
-  const csr = toPem('CERTIFICATE REQUEST', await writeCsr(key.signing(), { subject: writeName([]), names: [] }));
-  const reply = await acceptJoin(service, { token: request.token, csr, ...nodeId }, peer);
+  const signing = key.signing();
+  const reply = await askNaming(signing, await csrNaming(signing, []), (csr) =>
+    acceptJoin(service, { token: request.token, csr, ...nodeId }, peer),
+  );
   return bundle(service, omnirelay, { reply, key, token: request.token });
 }
 

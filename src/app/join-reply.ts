@@ -65,7 +65,8 @@ export async function replyAgain(service: JoinService, answer: Answered): Promis
       hint: 'make a new key on the node and mint a new token',
     });
   }
-  const intermediates = chain.filter(({ certificate }) => !certificate.selfIssued).map(({ certificate }) => certificate.der);
+  const ours = chain.filter(({ certificate }) => !certificate.selfIssued).map(({ certificate }) => certificate.der);
+  const intermediates = issued.provided?.chain.map((der) => fromBase64(der)) ?? ours;
   return reply(service, answer, {
     certificate: toPem('CERTIFICATE', fromBase64(issued.certificate)),
     chain: chainPem(intermediates),

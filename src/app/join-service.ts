@@ -9,9 +9,9 @@ import type { OpenProvider } from '../core/join/provider.ts';
 import type { Mac } from '../core/token/omnirelay.ts';
 import type { Attestor, JoinObserver, Peer } from './join-peer.ts';
 import { SILENT_OBSERVER } from './join-peer.ts';
-import type { LeafIssuer } from './leaf-issuer.ts';
 import type { PolicySource } from './load-policy.ts';
 import { nodeIssuers } from './node-issuer.ts';
+import type { NodeProvider } from './node-provider.ts';
 import type { Realm } from './realm.ts';
 import { newRefusalBook, type RefusalBook } from './refusal-book.ts';
 import { trustCache, type TrustChains } from './trust-cache.ts';
@@ -49,7 +49,7 @@ export interface JoinServiceOptions {
    * of every report. @throws ERR_RATE_LIMITED
    */
   readonly admitToken?: (id: string) => void;
-  /** For clusters whose authority is elsewhere; default: there is none. */
+  /** For clusters with an identity provider; default: none can be asked. */
   readonly openProvider?: OpenProvider;
   /** Seconds of a clock that never goes back, with fractions; default: the realm's clock. */
   readonly ticks?: () => number;
@@ -71,7 +71,7 @@ export interface JoinService {
   admitToken(id: string): void;
   ticks(): number;
   /** The authority of a cluster's nodes. @throws ERR_CLUSTER_UNKNOWN, ERR_SERVER_ISSUER */
-  issuerOf(cluster: string): Promise<LeafIssuer>;
+  issuerOf(cluster: string): Promise<NodeProvider>;
   /** @throws ERR_TRUST_NOT_ACTIVATED */
   trustChains(): Promise<TrustChains>;
   /** Takes a new configuration; requests under way finish under the old one. */
@@ -83,9 +83,8 @@ export interface JoinService {
 }
 
 /** @throws ERR_PROVIDER_UNAVAILABLE */
-function noProvider(): never {
-  throw new JoineryError('ERR_PROVIDER_UNAVAILABLE', 'identity_provider: expected a program that can be run here, found none');
-}
+const noProvider: OpenProvider = (_config, what) =>
+  Promise.reject(new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected one that can be asked from here, found none`));
 
 /** Opens the service over a realm whose online keys can be opened. */
 export function openJoinService(realm: Realm, options: JoinServiceOptions): JoinService {

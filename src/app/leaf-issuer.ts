@@ -52,6 +52,16 @@ export interface IssuedLeaf {
   readonly names: readonly AlternativeName[];
   readonly validity: Validity;
   readonly renews: string | undefined;
+  /** Where an identity provider signed it. */
+  readonly provided?: ProvidedBy | undefined;
+}
+
+export interface ProvidedBy {
+  readonly cluster: string;
+  /** The authority of the realm that it is under. */
+  readonly ca: CertificateAuthority;
+  /** DER of the authorities between it and the root, without the root. */
+  readonly chain: readonly Uint8Array[];
 }
 
 export interface LeafIssuer {
@@ -189,17 +199,21 @@ export interface LeafChange {
 
 /** The records and audit events of issued leaves, to be committed before anybody is given one. */
 export function leafChange(realm: Realm, { ca }: LeafIssuer, leaves: readonly IssuedLeaf[]): LeafChange {
-  const records = leaves.map((leaf) => recordOf(realm, ca, leaf));
+  const records = leaves.map((leaf) => recordOf(realm, leaf.provided?.ca ?? ca, leaf));
+  const authorities = new Set(leaves.map(({ provided }) => provided?.ca ?? ca));
   return {
     records,
-    checks: [ca.check, ...records.map(({ serial }): StoreCheck => ({ key: certificateKey(serial), version: 'absent' }))],
+    checks: [
+      ...[...authorities].map(({ check }) => check),
+      ...records.map(({ serial }): StoreCheck => ({ key: certificateKey(serial), version: 'absent' })),
+    ],
     writes: records.map((record) => ({ key: certificateKey(record.serial), value: { ...record } as JsonObject })),
     audit: records.map((record) => auditOf(realm, record)),
   };
 }
 
 function recordOf(realm: Realm, ca: CertificateAuthority, leaf: IssuedLeaf): CertificateRecord {
-  const { serial, pin, fingerprint, profile, subject, names, validity, renews, der } = leaf;
+  const { serial, pin, fingerprint, profile, subject, names, validity, renews, der, provided } = leaf;
   return {
     serial,
     ca: ca.record.name,
@@ -213,12 +227,22 @@ function recordOf(realm: Realm, ca: CertificateAuthority, leaf: IssuedLeaf): Cer
     issued_at: realm.clock.now(),
     ...(renews !== undefined && { renews }),
     certificate: toBase64(der),
+    ...(provided !== undefined && { provided: { cluster: provided.cluster, chain: provided.chain.map(toBase64) } }),
   };
 }
 
 function auditOf(realm: Realm, record: CertificateRecord): AuditEvent {
-  const { serial, ca, profile, subject, sans, spki_pin, fingerprint, not_after, renews } = record;
-  const details = { ca, profile, subject, sans: [...sans], spki_pin, fingerprint, not_after: formatInstant(not_after as Instant) };
+  const { serial, ca, profile, subject, sans, spki_pin, fingerprint, not_after, renews, provided } = record;
+  const details = {
+    ca,
+    profile,
+    subject,
+    sans: [...sans],
+    spki_pin,
+    fingerprint,
+    not_after: formatInstant(not_after as Instant),
+    ...(provided !== undefined && { provider_of: provided.cluster }),
+  };
   return auditEvent(realm, {
     event: renews === undefined ? 'cert.issue' : 'cert.renew',
     subject: serial,

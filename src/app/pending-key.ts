@@ -1,12 +1,11 @@
 /** The key that a node makes before it asks for a certificate, kept until that is installed: a lost reply is asked for again with it. */
-import { decodeUtf8, toPem, utf8 } from '../core/encoding.ts';
+import { decodeUtf8, utf8 } from '../core/encoding.ts';
 import { isJoineryError } from '../core/errors.ts';
 import { identityLayout } from '../core/join/node-directory.ts';
 import type { PortableKey, PortableKeys } from '../core/key-ports.ts';
 import type { Files } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
-import { writeCsr } from '../core/x509/csr-writer.ts';
-import { writeName } from '../core/x509/name-text.ts';
+import { csrNaming } from './named-request.ts';
 import { shareDirectory } from './shared-directory.ts';
 
 export interface PendingKeyWorld {
@@ -32,8 +31,7 @@ const MAX_KEY = 16 * 1024;
  */
 export async function pendingKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PendingKey> {
   const key = (await keptKey(world, directory, purpose)) ?? (await makeKey(world, directory, purpose));
-  const csr = await writeCsr(key.signing(), { subject: writeName([]), names: [] });
-  return { key, pem: new Secret(await key.toPem(undefined)), csr: toPem('CERTIFICATE REQUEST', csr) };
+  return { key, pem: new Secret(await key.toPem(undefined)), csr: await csrNaming(key.signing(), []) };
 }
 
 async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey | undefined> {

@@ -7,9 +7,10 @@ import { formatInstant, type Instant } from '../core/time.ts';
 import type { Certificate } from '../core/x509/certificate.ts';
 import { REVOCATION_REASON_NAMES, type RevocationReason } from '../core/x509/crl-writer.ts';
 import { caKey, readCas, type revocationRecord } from './ca-records.ts';
-import { certificateKey, parseCertificateRecord } from './certificate-records.ts';
+import { certificateKey, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { readCrosses } from './cross-records.ts';
 import { findNodeCertificate, type NodeCertificate, revokedKeyKey } from './node-records.ts';
+import { outboxWrites } from './provider-outbox.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { appendRevocations, type LoggedRevocation } from './revocation-log.ts';
 
@@ -61,6 +62,8 @@ export interface Target {
   readonly pin: string;
   /** Of a certificate of a node. */
   readonly node?: Pick<NodeCertificate, 'cluster' | 'node' | 'identity'> | undefined;
+  /** Of a leaf. */
+  readonly record?: CertificateRecord | undefined;
 }
 
 /** Reasons that say nothing against the key. */
@@ -99,9 +102,10 @@ export async function revokeCertificate(realm: Realm, input: RevokeCertificateIn
 
 /** All of {@link revokeCertificate} but the entry in the list and the commit. @throws as it */
 export async function planRevocation(realm: Realm, input: RevokeCertificateInput): Promise<PlannedRevocation> {
-  const serial = parseSerial(input.serial);
+  const named = parseSerial(input.serial);
   const { reason = 'unspecified' } = input;
-  const target = await findRevocable(realm, serial);
+  const target = await findRevocable(realm, named);
+  const serial = target.record?.serial ?? named;
   const { issuer, check, fingerprint, node } = target;
   const already = isStanding(target.revoked, reason);
   const standing = already ? target.revoked : undefined;
@@ -122,6 +126,7 @@ export async function planRevocation(realm: Realm, input: RevokeCertificateInput
       { key: check.key, value: { ...target.value, revoked: { at, reason } } },
       { key: `${revocationPrefix(issuer)}${serial}`, value: listed },
       ...(await keyWrites(realm, target, { at, serial, reason })),
+      ...(target.record === undefined ? [] : outboxWrites(target.record, at, reason)),
     ],
     audit: auditEvent(realm, { event: 'cert.revoke', subject: target.subject, details }),
   };
@@ -169,13 +174,16 @@ function isSerial({ serialNumber }: Certificate, serial: string): boolean {
   return serialNumber.replace(/^00/, '') === serial.replace(/^00/, '');
 }
 
-async function findLeaf({ store }: Realm, serial: string): Promise<Target | undefined> {
+async function findLeaf(realm: Realm, serial: string): Promise<Target | undefined> {
+  const { store } = realm;
   const key = certificateKey(serial);
   const entry = await store.get(key);
-  if (entry === undefined) return undefined;
+  // Made elsewhere: DER puts a zero octet before a first bit that is set, tools do not show it.
+  if (entry === undefined) return serial.startsWith('00') || serial.length > 38 ? undefined : findLeaf(realm, `00${serial}`);
   const record = parseCertificateRecord(key, entry.value);
   return {
     subject: serial,
+    record,
     issuer: record.ca,
     notAfter: record.not_after,
     revoked: record.revoked,

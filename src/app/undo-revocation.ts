@@ -22,8 +22,9 @@ export interface UndoneRevocation {
  * reason, or its node is revoked; ERR_STORE_CONFLICT
  */
 export async function undoCertificateHold(realm: Realm, input: { readonly serial: string }): Promise<UndoneRevocation> {
-  const serial = parseSerial(input.serial);
-  const target = await findRevocable(realm, serial);
+  const named = parseSerial(input.serial);
+  const target = await findRevocable(realm, named);
+  const serial = target.record?.serial ?? named;
   assertHeld(`certificate ${serial}`, target.revoked);
   const { node } = target;
   if (node !== undefined && (await findNode(realm.store, node.cluster, node.node)).record?.revoked !== undefined) {

@@ -7,10 +7,15 @@ import type { Realm } from '../app/realm.ts';
 import { flushRefusals } from '../app/refusals.ts';
 import { realmAttestors } from './attestation.ts';
 import type { CarriedFile } from './offline-files.ts';
+import { systemProviders } from './providers.ts';
 
 /** @throws ERR_POLICY_*, ERR_FILE_*, ERR_STORE_* */
 export async function enrollFiles(realm: Realm, requests: readonly CarriedFile[], out: string): Promise<readonly OfflineEnrollment[]> {
-  const service = openJoinService(realm, { policies: await openPolicies(realm, parseYaml), attestors: await realmAttestors(realm) });
+  const service = openJoinService(realm, {
+    policies: await openPolicies(realm, parseYaml),
+    attestors: await realmAttestors(realm),
+    openProvider: systemProviders(realm.directory),
+  });
   try {
     return await enrollOffline(service, requests, out);
   } finally {

@@ -6,6 +6,7 @@ import { type HttpServer, type HttpServerOptions, startHttpServer } from '../ada
 import { startPlainServer } from '../adapters/plain-server.ts';
 import { systemRandom } from '../adapters/random.ts';
 import { signCheckpoint } from '../app/checkpoint-audit.ts';
+import { PROVIDER_REVOCATIONS } from '../app/provider-outbox.ts';
 import { refreshCrls } from '../app/refresh-crls.ts';
 import { flushRefusals } from '../app/refusals.ts';
 import { revokedFingerprint, spentPeers } from '../app/revoked-peers.ts';
@@ -25,6 +26,7 @@ import {
 import { createAdminHandler } from '../server/admin-listener.ts';
 import { problemResponse } from '../server/responses.ts';
 import { credentialFiles, type FoundCredentials, readCredentials } from './server-credentials.ts';
+import { PROVIDER_TRUST, providerJobs, TELL_PROVIDERS } from './provider-jobs.ts';
 import { gaugesJob } from './server-gauges.ts';
 import { type Jobs, startJobs } from './server-jobs.ts';
 import type { AssembledServer } from './server-service.ts';
@@ -78,7 +80,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
     throw error;
   });
   const jobs = startJobs(jobsOf(state), (name, code, message) => logger.log('error', `${name} failed`, { code, detail: message }));
-  for (const name of ['crls', 'refusals', 'gauges']) jobs.poke(name);
+  for (const name of ['crls', 'refusals', 'gauges', TELL_PROVIDERS, PROVIDER_TRUST]) jobs.poke(name);
   const unwatch = watchAll(state, jobs);
   warnOfMissingPolicies(assembled);
   logger.log('info', 'server started', { ...describe(state), admin: `${admin.address.host}:${admin.address.port}` });
@@ -173,6 +175,7 @@ function jobsOf(state: State) {
     { name: 'certificate', everyMs: MINUTE, run: () => refreshCredentials(state) },
     { name: 'connections', everyMs: MINUTE, run: () => cutSpent(state) },
     { name: 'gauges', everyMs: MINUTE, run: gaugesJob(gaugesOf(state)) },
+    ...providerJobs(state.assembled),
   ];
 }
 
@@ -230,6 +233,7 @@ function watchAll(state: State, jobs: Jobs): () => void {
         void cut(key).catch(failed);
       }
     }),
+    store.watch(PROVIDER_REVOCATIONS, poke(TELL_PROVIDERS)),
     store.watch('ca/', poke('certificate', 'connections')),
     store.watch('trust/', poke('certificate')),
     watchFiles(

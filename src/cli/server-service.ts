@@ -1,5 +1,4 @@
 /** Puts a server together without opening a port: the service, its telemetry, its limits, and the handlers over them. */
-import { execProvider } from '../adapters/exec-provider.ts';
 import { createHmac } from 'node:crypto';
 import { resolve } from 'node:path';
 import { execAlert, webhookAlert } from '../adapters/alert-hook.ts';
@@ -32,6 +31,7 @@ import { withinCapacity } from '../server/capacity.ts';
 import { assertRate, createHandlers } from '../server/handlers.ts';
 import { createTelemetry, type Telemetry } from '../server/telemetry.ts';
 import { type LiveAttestors, liveAttestors } from './attestation.ts';
+import { systemProviders } from './providers.ts';
 
 export interface ServiceOptions {
   readonly logger: Logger;
@@ -75,7 +75,7 @@ export async function assembleServer(realm: Realm, options: ServiceOptions): Pro
     admitToken: (id) => assertTokenRate(perToken, id),
     ticks: () => systemTimer.elapsed() / 1000,
     attestors: attestation.attestors,
-    openProvider: execProvider,
+    openProvider: systemProviders(realm.directory),
   });
   opened.service = service;
   const documents = openPublicDocuments(realm);

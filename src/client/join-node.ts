@@ -2,6 +2,7 @@
 import { type InstalledIdentity, installIdentity, writeNodeStatus } from '../app/install-identity.ts';
 import { type NodeIdentity, readNodeIdentity } from '../app/node-identity.ts';
 import { assertWritableSettings, readOnboarding, writeOnboarding } from '../app/node-settings.ts';
+import { askNaming } from '../app/named-request.ts';
 import { forgetPendingKey, type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { shareDirectory } from '../app/shared-directory.ts';
 import { isJoineryError, JoineryError } from '../core/errors.ts';
@@ -152,16 +153,16 @@ async function askAndInstall(
       node: node ?? keyThumbprintOf({ der: key.key.spki }),
       now: world.clock.now(),
     });
-    const reply = await client.join({
+    const request = {
       token: token.reveal(),
-      csr: key.csr,
       ...(cluster !== undefined && { cluster }),
       ...(node !== undefined && { node_id: node }),
       ...(role !== undefined && { requested_role: role }),
       ...(environment.environment_name !== undefined && { environment: environment.environment_name }),
       ...(labels !== undefined && { labels }),
       ...(attestation !== undefined && { attestation }),
-    });
+    };
+    const reply = await askNaming(key.key.signing(), key.csr, (csr) => client.join({ ...request, csr }));
     const installed = await installIdentity(world, {
       directory,
       operation: 'join',

@@ -1,10 +1,13 @@
 /** Renews the certificate of a node over mTLS, with a new key: `node renew`. */
 import { type InstalledIdentity, installIdentity } from '../app/install-identity.ts';
 import { type NodeIdentity, readNodeIdentity, scheduleOf } from '../app/node-identity.ts';
+import { askNaming, csrNaming } from '../app/named-request.ts';
 import { type PendingKey, pendingKey } from '../app/pending-key.ts';
 import { JoineryError } from '../core/errors.ts';
 import { keyThumbprintOf } from '../core/join/node-key.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
+import type { Certificate } from '../core/x509/certificate.ts';
+import type { AlternativeName } from '../core/x509/extension-writer.ts';
 import { besideOthers } from './beside-others.ts';
 import { attestationOf, type NamedEvidence, recorded, report } from './join-node.ts';
 import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
@@ -59,14 +62,17 @@ async function askAndInstall(
   world: NodeClientWorld,
   input: RenewNodeInput,
   { meta, certificate }: NodeIdentity,
-  { key, pem, csr }: PendingKey,
+  { key, pem }: PendingKey,
 ): Promise<InstalledIdentity> {
   const { directory } = input;
   const client = await nodeClient(world, input);
   try {
     const request = { spki: key.spki, node: meta.node ?? keyThumbprintOf({ der: certificate.spki }), now: world.clock.now() };
     const attestation = await attestationOf(input.evidence, client, request);
-    const reply = await client.renew({ csr, ...(attestation !== undefined && { attestation }) });
+    // Its own names at once, for those identity providers that sign no other.
+    const signing = key.signing();
+    const named = await csrNaming(signing, ownNames(certificate));
+    const reply = await askNaming(signing, named, (csr) => client.renew({ csr, ...(attestation !== undefined && { attestation }) }));
     const expected = { cluster: meta.cluster, role: meta.role, node: meta.node, identity: meta.identity };
     const installed = await installIdentity(world, { directory, operation: 'renew', reply, key: { spki: key.spki, pem }, expected });
     await report(world, input);
@@ -74,4 +80,8 @@ async function askAndInstall(
   } finally {
     await client.close();
   }
+}
+
+function ownNames({ extensions }: Certificate): readonly AlternativeName[] {
+  return (extensions.subjectAltName ?? []).filter((name): name is AlternativeName => ['uri', 'dns', 'ip'].includes(name.kind));
 }

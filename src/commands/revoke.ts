@@ -5,6 +5,7 @@ import { listRevocations, type ListedRevocations, revokePlanned } from '../app/r
 import { BaseCommand, type Outcome } from '../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../cli/flags.ts';
 import { planData, planText } from '../cli/render/revocations.ts';
+import { tellOfRevocations } from '../cli/tell-providers.ts';
 import { parseDigest } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
@@ -54,6 +55,7 @@ export default class Revoke extends BaseCommand<typeof Revoke> {
     if (already) this.warning('all of it was revoked before; nothing was changed');
     const lists = await listRevocations(realm, already ? new Set() : issuersOf(plan));
     this.#warnOfLists(lists);
+    if (!already) await tellOfRevocations(realm, (message) => this.warning(message));
     const crls = lists.issued.map(({ name, number, file }) => ({ ca: name, number, file }));
     return {
       data: { ...shown, dry_run: false, revoked: { serials: [...serials], tokens: [...tokens], already }, crls },

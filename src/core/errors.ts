@@ -205,8 +205,12 @@ export const ERRORS = {
   ERR_NODE_NO_URL: notFound('no bootstrap server is named'),
   ERR_PROGRAM_FAILED: network('a program that was run failed'),
   // identity providers
-  ERR_PROVIDER_UNAVAILABLE: network('the identity provider cannot issue now'),
+  ERR_PROVIDER_UNAVAILABLE: network('the identity provider cannot answer now'),
+  ERR_PROVIDER_REFUSED: row('network', 502, 'unavailable', 'the identity provider refuses'),
   ERR_PROVIDER_CERTIFICATE: row('network', 502, 'unavailable', 'the identity provider gave a certificate that was not asked for'),
+  ERR_PROVIDER_CANNOT_REVOKE: row('refused', 501, 'unimplemented', 'the identity provider revokes nothing'),
+  ERR_PROVIDER_NONE: row('refused', 409, 'failed_precondition', 'the cluster has no identity provider of that kind'),
+  ERR_CSR_NAMES: row('refused', 422, 'failed_precondition', 'the request must name what the certificate will'),
   // the bootstrap server
   ERR_SERVER_LISTEN: network('the server cannot open its port'),
   ERR_SERVER_BUSY: network('the server has too much to do'),

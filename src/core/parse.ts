@@ -132,6 +132,19 @@ export function array<T>(item: Parser<T>, rules: { readonly minItems?: number; r
   };
 }
 
+/** One item, or an array of them. */
+export function oneOrMore<T>(item: Parser<T>, maxItems: number): Parser<readonly T[]> {
+  const many = array(item, { minItems: 1, maxItems });
+  return {
+    schema: { anyOf: [item.schema, many.schema] },
+    read(value, path, issues) {
+      if (Array.isArray(value)) return many.read(value, path, issues);
+      const one = item.read(value, path, issues);
+      return one === undefined ? undefined : [one];
+    },
+  };
+}
+
 /** A map with free member names. */
 export function record<T>(item: Parser<T>, rules: { readonly maxMembers?: number } = {}): Parser<Readonly<Record<string, T>>> {
   const { maxMembers = 1000 } = rules;

@@ -3,6 +3,7 @@ import { revokeCertificate } from '../../app/revoke-certificate.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { positional, realmFlags } from '../../cli/flags.ts';
 import { fields } from '../../cli/render/text.ts';
+import { tellOfRevocations } from '../../cli/tell-providers.ts';
 import { formatInstant } from '../../core/time.ts';
 import { REVOCATION_REASON_NAMES } from '../../core/x509/crl-writer.ts';
 
@@ -24,6 +25,7 @@ export default class CertRevoke extends BaseCommand<typeof CertRevoke> {
       serial: this.args.serial,
       reason: this.flags.reason,
     });
+    if (!already) await tellOfRevocations(realm, (message) => this.warning(message));
     if (already) this.warning(`it was revoked before, at ${formatInstant(at)} (${reason}); nothing was changed`);
     const revoked = formatInstant(at);
     return {

@@ -4,6 +4,7 @@ import { revokeNode } from '../../app/revoke-node.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { positional, realmFlags } from '../../cli/flags.ts';
 import { fields } from '../../cli/render/text.ts';
+import { tellOfRevocations } from '../../cli/tell-providers.ts';
 import { REVOCATION_REASON_NAMES } from '../../core/x509/crl-writer.ts';
 
 export default class EnrollmentRevoke extends BaseCommand<typeof EnrollmentRevoke> {
@@ -25,6 +26,7 @@ export default class EnrollmentRevoke extends BaseCommand<typeof EnrollmentRevok
     const { record } = await showEnrollment(realm, this.args.node, this.flags.cluster);
     const { cluster, node, identity } = record;
     const { serials, already } = await revokeNode(realm, { cluster, node, reason });
+    if (!already) await tellOfRevocations(realm, (message) => this.warning(message));
     if (already) this.warning('it was revoked before; nothing was changed');
     return {
       data: { cluster, node, identity, reason, serials: [...serials], already },

@@ -6,6 +6,9 @@ import { integer, object, oneOf, optional, type Parsed, parseDocument, refine, s
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
+/** Nothing in it has a meaning for a shell or a configuration file of OpenSSL. */
+const CSR_NAMES = /^(?:URI|DNS|IP):[A-Za-z0-9:/._*-]+(?:,(?:URI|DNS|IP):[A-Za-z0-9:/._*-]+)*$/;
+
 const problem = object({
   /** `https://joinery.dev/problems/` and the code in lower case with dashes. */
   type: string({ maxLength: 255 }),
@@ -19,6 +22,8 @@ const problem = object({
   hint: optional(string({ maxLength: 1024 })),
   /** Seconds; also in the header Retry-After. */
   retry_after: optional(integer(1, 86400)),
+  /** With ERR_CSR_NAMES: what the request must name, as OpenSSL writes subjectAltName. */
+  csr_names: optional(string({ minLength: 1, maxLength: 16_384, pattern: CSR_NAMES, describe: 'names like URI:spiffe://a.example/n1' })),
 });
 
 export type Problem = Parsed<typeof problem>;
@@ -86,7 +91,7 @@ export function problemOf(error: unknown, told: { readonly correlationId: string
   const known = isJoineryError(error) && error.family !== 'bug' && !OWN_FAULTS.has(error.code) ? error : internal(error);
   const shown = told.authenticated === false ? maskError(known) : known;
   const { http, title } = ERRORS[shown.code];
-  const retryAfter = shown.details['retry_after'];
+  const { retry_after: retryAfter, csr_names: csrNames } = shown.details;
   return {
     type: `https://joinery.dev/problems/${shown.code.toLowerCase().replaceAll('_', '-')}`,
     title,
@@ -96,6 +101,7 @@ export function problemOf(error: unknown, told: { readonly correlationId: string
     correlation_id: told.correlationId,
     ...(shown.hint !== undefined && http < 500 && { hint: shown.hint }),
     ...(typeof retryAfter === 'number' && { retry_after: retryAfter }),
+    ...(typeof csrNames === 'string' && { csr_names: csrNames }),
   };
 }
 
@@ -105,9 +111,9 @@ export function parseProblem(value: JsonValue): Problem {
 }
 
 /** The error that a problem document tells of, for the caller of a client: the same code that the server saw. */
-export function errorOfProblem({ code, title, detail, hint, correlation_id, retry_after }: Problem): JoineryError {
+export function errorOfProblem({ code, title, detail, hint, correlation_id, retry_after, csr_names }: Problem): JoineryError {
   return new JoineryError(code, detail ?? title, {
     ...(hint !== undefined && { hint }),
-    details: { correlation_id, ...(retry_after !== undefined && { retry_after }) },
+    details: { correlation_id, ...(retry_after !== undefined && { retry_after }), ...(csr_names !== undefined && { csr_names }) },
   });
 }
