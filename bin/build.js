@@ -1,7 +1,8 @@
-// Compiles src to dist and writes the oclif manifest there, from which help and completion are made.
+// Compiles src to dist, the library; writes the oclif manifest there, from which help and completion are made; bundles the program.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundle } from './bundle.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Made beside dist and moved there when it is whole, so that a joinery that runs meanwhile never sees half a build.
@@ -22,6 +23,7 @@ try {
   for (const [, command] of commands) delete command.relativePath;
   plugin.manifest.commands = Object.fromEntries(commands);
   writeFileSync(`${out}/oclif.manifest.json`, JSON.stringify(plugin.manifest));
+  await bundle(out, `${out}/bundle`);
 
   rmSync(`${root}dist`, { recursive: true, force: true });
   renameSync(out, `${root}dist`);

@@ -4,4 +4,6 @@ import { main } from '../src/main.ts';
 import { packageJson, sourceManifest } from './manifest.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-await main(process.argv.slice(2), { root, pjson: packageJson(), manifest: await sourceManifest() });
+const pjson = packageJson();
+const manifest = await sourceManifest();
+await main(process.argv.slice(2), { root, version: pjson.version, pjson: () => pjson, manifest: () => manifest });

@@ -1,5 +1,5 @@
 /** Every command and the module that holds it. A test keeps it equal to the files in `src/commands`. */
-import type { CommandTable } from './cli/embedded-plugin.ts';
+import type { CommandTable } from './cli/command-loader.ts';
 
 export const COMMANDS: CommandTable = {
   'admin:issue': () => import('./commands/admin/issue.ts'),

@@ -1,46 +1,102 @@
 /** Runs the command line: finds the command, lets it run, and reports what oclif itself refuses. */
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import type { Config } from '@oclif/core/config';
 import type { Manifest, PJSON } from '@oclif/core/interfaces';
-import { run } from '@oclif/core/run';
-import { currentIo, type Io, withIo, write } from './cli/io.ts';
-import { EmbeddedPlugin } from './cli/embedded-plugin.ts';
+import { loadCommand } from './cli/command-loader.ts';
 import { isBrokenPipe, toFailure } from './cli/failure.ts';
+import { currentIo, type Io, withIo, write } from './cli/io.ts';
 import { failureJson, failureLines } from './cli/render/failure.ts';
 import { COMMANDS } from './command-table.ts';
 import { JoineryError } from './core/errors.ts';
 import { nearest } from './core/names.ts';
 
-/** What {@link main} needs to know of the program: the directory of the package and the two documents that are embedded. */
+/** What {@link main} needs to know of the program: the directory of the package, and the documents that are embedded, read when asked for. */
 export interface Program {
   readonly root: string;
-  readonly pjson: PJSON;
-  readonly manifest: Manifest;
-}
-
-/** The program as `npm run build` lays it out: package.json above this file, the manifest beside it. */
-export function builtProgram(): Program {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const json = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as unknown;
-  return { root: dirname(here), pjson: json('../package.json') as PJSON, manifest: json('./oclif.manifest.json') as Manifest };
+  readonly version: string;
+  readonly pjson: () => PJSON;
+  readonly manifest: () => Manifest;
 }
 
 /** Runs one command line. The exit status is left in `process.exitCode`. */
 export async function main(argv: readonly string[], program: Program, io: Io = currentIo()): Promise<void> {
-  // A reader that has seen enough (`| head`) is no error; nothing can be shown to it any more.
-  for (const stream of [io.stdout, io.stderr]) stream.on('error', (error) => noteLostOutput(error, io));
-  await withIo(io, async () => {
-    const { root, pjson, manifest } = program;
-    const plugin = new EmbeddedPlugin(root, COMMANDS, { pjson, manifest });
-    await plugin.load();
+  await withIo(reporting(io), async () => {
     try {
-      await run([...argv], { root, pjson, plugins: new Map([[plugin.name, plugin]]) });
+      if (argv.length === 1 && argv[0] === '--version') await write(currentIo().stdout, versionLine(program.version));
+      else await ((await directRun(argv, program)) ?? (() => frameworkRun(argv, program)))();
     } catch (error) {
       if (isBrokenPipe(error)) return;
-      await refuse(error, argv, manifest, io);
+      await refuse(error, argv);
     }
   });
+}
+
+/** The same streams, opened when they are first used: a pipe or a terminal costs milliseconds. Errors that nobody awaits set the status. */
+function reporting(io: Io): Io {
+  const watched = new Set<NodeJS.WriteStream>();
+  const watch = (stream: NodeJS.WriteStream) => {
+    // A reader that has seen enough (`| head`) is no error; nothing can be shown to it any more.
+    if (!watched.has(stream)) stream.on('error', (error) => noteLostOutput(error, io));
+    watched.add(stream);
+    return stream;
+  };
+  return {
+    env: io.env,
+    cwd: () => io.cwd(),
+    setExitStatus: (status) => io.setExitStatus(status),
+    get stdin() {
+      return io.stdin;
+    },
+    get stdout() {
+      return watch(io.stdout);
+    },
+    get stderr() {
+      return watch(io.stderr);
+    },
+  };
+}
+
+function versionLine(version: string): string {
+  return `joinery/${version} ${process.platform}-${process.arch} node-${process.version}\n`;
+}
+
+/**
+ * A command line that begins with a whole command and does not ask for help needs nothing of the framework but its parser.
+ * @returns how to run it, or undefined where oclif has to look for what is meant (help, topics, mistakes).
+ */
+async function directRun(argv: readonly string[], program: Program): Promise<(() => Promise<void>) | undefined> {
+  const id = leadingCommand(argv);
+  if (id === undefined || asksForHelp(argv)) return undefined;
+  const command = await loadCommand(COMMANDS, id);
+  const rest = argv.slice(id.split(':').length);
+  const surplus = rest[0] !== undefined && !/^-|=/.test(rest[0]) && Object.keys(command.args).length === 0;
+  if (surplus || command.listsCommands) return undefined;
+  const config = await bareConfig(program);
+  return () => command.start(rest, config);
+}
+
+/** A configuration for one command: no plugins, so no hooks, no topics, no themes to look for. */
+async function bareConfig({ root, version }: Program): Promise<Config> {
+  const oclif = await import('@oclif/core/config');
+  const runHook = () => Promise.resolve({ successes: [], failures: [] });
+  return Object.assign(new oclif.Config({ root }), { bin: 'joinery', name: 'joinery', version, runHook });
+}
+
+/** The longest id that the words before the first flag begin with, as oclif reads them. */
+function leadingCommand(argv: readonly string[]): string | undefined {
+  const firstFlag = argv.findIndex((word) => /^-|[=:]/.test(word));
+  const words = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
+  const ids = words.map((_, index) => words.slice(0, index + 1).join(':'));
+  return ids.findLast((id) => Object.hasOwn(COMMANDS, id));
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h');
+}
+
+async function frameworkRun(argv: readonly string[], program: Program): Promise<void> {
+  const { runFramework } = await import('./cli/framework.ts');
+  await runFramework(argv, { root: program.root, pjson: program.pjson(), manifest: program.manifest() }, COMMANDS);
 }
 
 /** Whoever awaits the write reports its error; what oclif prints nobody awaits, so that the status is all that can tell. */
@@ -49,12 +105,13 @@ function noteLostOutput(error: Error, io: Io): void {
 }
 
 /** Errors that no command caught: an unknown command, or a bug in the framework's part. */
-async function refuse(error: unknown, argv: readonly string[], manifest: Manifest, io: Io): Promise<void> {
+async function refuse(error: unknown, argv: readonly string[]): Promise<void> {
   const exit = (error as { oclif?: { exit?: number } }).oclif?.exit;
   if (exit === 0) return;
   const unknown = error instanceof Error && /^command .* not found$/.test(error.message);
-  const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(manifest.commands)) : error);
-  currentIo().setExitStatus(failure.exitStatus);
+  const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(COMMANDS)) : error);
+  const io = currentIo();
+  io.setExitStatus(failure.exitStatus);
   if (argv.includes('--json')) await write(io.stdout, `${failureJson(failure, [])}\n`);
   else await write(io.stderr, `${failureLines(failure, (_format, text) => text).join('\n')}\n`);
 }

@@ -10,7 +10,8 @@ import { shellCommands } from './shell-words.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const bin = async (name: string): Promise<unknown> => import(pathToFileURL(`${root}bin/${name}`).href);
-const { manifest, pjson } = testProgram();
+const program = testProgram();
+const [manifest, pjson] = [program.manifest(), program.pjson()];
 const { commandsPage } = (await bin('commands-page.js')) as { commandsPage(manifest: Manifest, pjson: PJSON): string };
 const { manPages } = (await bin('man-pages.js')) as { manPages(manifest: Manifest, pjson: PJSON, date: string): Map<string, string> };
 const { ENVIRONMENT } = (await bin('reference.js')) as { ENVIRONMENT: [string, string, unknown][] };

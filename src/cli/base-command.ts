@@ -22,12 +22,24 @@ export interface Outcome {
 export type FlagsOf<C extends typeof Command> = Interfaces.InferredFlags<(typeof BaseCommand)['baseFlags'] & C['flags']>;
 export type ArgsOf<C extends typeof Command> = Interfaces.InferredArgs<C['args']>;
 
+/** What the command table holds. */
+export type CommandClass = Command.Class & Pick<typeof BaseCommand, 'listsCommands' | 'start'>;
+
 export abstract class BaseCommand<C extends typeof Command> extends Command {
   static override baseFlags = {
     json: Flags.boolean({ description: 'print the result, or the error, as JSON', helpGroup: 'GLOBAL' }),
     quiet: Flags.boolean({ char: 'q', description: 'print the result and errors only', exclusive: ['verbose'], helpGroup: 'GLOBAL' }),
     verbose: Flags.boolean({ description: 'print details of what happens and of errors to stderr', helpGroup: 'GLOBAL' }),
   };
+
+  /** Whether the command shows or runs other commands: it needs oclif's whole configuration. */
+  static readonly listsCommands: boolean = false;
+
+  /** Runs the command with a configuration that is not loaded: what `run` of oclif does without looking for plugins, topics and themes. */
+  static async start(this: Command.Class, argv: readonly string[], config: Interfaces.Config): Promise<void> {
+    const create = this as unknown as new (argv: string[], config: Interfaces.Config) => { _run(): Promise<unknown> };
+    await new create([...argv], config)._run();
+  }
 
   protected flags!: FlagsOf<C>;
   protected args!: ArgsOf<C>;
@@ -36,6 +48,11 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
 
   /** Does the work; {@link Outcome} is shown by the base class. */
   protected abstract execute(): Promise<Outcome>;
+
+  /** oclif would write to its debug log here, name itself to an HTTP library, and look for deprecations: nothing of that is used. */
+  protected override init(): Promise<void> {
+    return Promise.resolve();
+  }
 
   override async run(): Promise<void> {
     const { flags, args } = await this.parse();

@@ -5,9 +5,7 @@
 import type { Command } from '@oclif/core/command';
 import { Plugin } from '@oclif/core/config';
 import type { Manifest, PJSON } from '@oclif/core/interfaces';
-
-/** Command id (`ca:create`) to its module. */
-export type CommandTable = Readonly<Record<string, () => Promise<{ readonly default: Command.Class }>>>;
+import { type CommandTable, loadCommand } from './command-loader.ts';
 
 export class EmbeddedPlugin extends Plugin {
   readonly #table: CommandTable;
@@ -48,21 +46,8 @@ export class EmbeddedPlugin extends Plugin {
   }
 
   override async findCommand(id: string): Promise<Command.Class> {
-    const module = await withoutStreamListener(async () => this.#table[id]?.());
-    if (module === undefined) throw new Error(`the manifest names the command ${id}, which does not exist`);
-    const command = module.default;
-    command.id = id;
+    const command = await loadCommand(this.#table, id);
     command.plugin = this;
     return command;
   }
-}
-
-/** oclif's Command, once loaded, turns every error of stdout but a broken pipe into a crash; main.ts and write() report them. */
-async function withoutStreamListener<T>(load: () => Promise<T>): Promise<T> {
-  const before = process.stdout.listeners('error');
-  const loaded = await load();
-  for (const listener of process.stdout.listeners('error')) {
-    if (!before.includes(listener)) process.stdout.off('error', listener as () => void);
-  }
-  return loaded;
 }

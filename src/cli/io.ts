@@ -12,9 +12,16 @@ export interface Io {
 }
 
 const processIo: Io = {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  // Opened when they are first used.
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return process.stdout;
+  },
+  get stderr() {
+    return process.stderr;
+  },
   env: process.env,
   cwd: () => process.cwd(),
   setExitStatus: (status) => {

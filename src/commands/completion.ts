@@ -3,6 +3,7 @@ import { BaseCommand, type Outcome } from '../cli/base-command.ts';
 import { completionScript, type Shell, SHELLS } from '../cli/completion/script.ts';
 
 export default class Completion extends BaseCommand<typeof Completion> {
+  static override readonly listsCommands = true;
   static override summary = 'Print a completion script for a shell';
   static override examples = [
     'source <(<%= config.bin %> <%= command.id %> bash)',

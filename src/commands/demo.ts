@@ -5,6 +5,7 @@ import { runInProcess } from '../cli/in-process.ts';
 import { printable } from '../cli/render/text.ts';
 
 export default class Demo extends BaseCommand<typeof Demo> {
+  static override readonly listsCommands = true;
   static override summary = 'Walk the whole way once, from nothing to a verified onboarding package, in a temporary directory';
   static override description =
     'Every line that it prints with a $ is a command that you can type yourself. With --keep the directory stays, to look around in it.';

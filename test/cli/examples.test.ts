@@ -4,7 +4,7 @@ import { testProgram } from './harness.ts';
 /** What help shows is tried first: it names flags and values that exist. */
 test('the examples of every command name its own flags, and give those that are required', () => {
   const wrong: string[] = [];
-  for (const [id, command] of Object.entries(testProgram().manifest.commands)) {
+  for (const [id, command] of Object.entries(testProgram().manifest().commands)) {
     const examples = (command.examples ?? []).map((example) => (typeof example === 'string' ? example : example.command));
     if (examples.length === 0) wrong.push(`${id}: no example`);
     for (const example of examples) {

@@ -11,7 +11,8 @@ const json = (path: string) => JSON.parse(readFileSync(`${root}${path}`, 'utf8')
 
 /** The program under test: the sources of the commands with the manifest of the last build. */
 export function testProgram(): Program {
-  return { root, pjson: json('package.json') as PJSON, manifest: json('dist/oclif.manifest.json') as Manifest };
+  const pjson = json('package.json') as PJSON;
+  return { root, version: pjson.version, pjson: () => pjson, manifest: () => json('dist/oclif.manifest.json') as Manifest };
 }
 
 export interface CliResult {

@@ -21,11 +21,15 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function run(...argv: string[]): { exit: number | null; modules: string[]; stderr: string } {
   const list = join(directory, 'modules');
   writeFileSync(list, '');
-  const child = spawnSync(process.execPath, ['--import', join(root, 'test/feature/log-modules.mjs'), join(root, 'bin/run.js'), ...argv], {
-    cwd: directory,
-    env: { PATH: '/usr/bin:/bin', HOME: directory, JOINERY_TEST_MODULES: list },
-    encoding: 'utf8',
-  });
+  const child = spawnSync(
+    process.execPath,
+    ['--import', join(root, 'test/feature/log-modules.mjs'), join(root, 'test/feature/unbundled.mjs'), ...argv],
+    {
+      cwd: directory,
+      env: { PATH: '/usr/bin:/bin', HOME: directory, JOINERY_TEST_MODULES: list },
+      encoding: 'utf8',
+    },
+  );
   return {
     exit: child.status,
     modules: readFileSync(list, 'utf8')

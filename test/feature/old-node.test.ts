@@ -49,8 +49,9 @@ test.each([
 });
 
 test('a package that is missing is named as such', () => {
-  mkdirSync(join(directory, 'dist'));
-  writeFileSync(join(directory, 'dist/main.js'), "import 'no-such-package';");
+  mkdirSync(join(directory, 'dist/bundle'), { recursive: true });
+  writeFileSync(join(directory, 'dist/bundle/package.json'), '{"type":"commonjs"}');
+  writeFileSync(join(directory, 'dist/bundle/main.js'), "require('no-such-package');");
   const [status, , stderr] = runAs('26.1.0', '--version');
   expect([status, stderr]).toEqual([
     1,

@@ -87,7 +87,9 @@ export function runStory(steps: readonly Step[], toTheEnd = false): StepResult[]
   writeFileSync(join(bin, 'env'), '');
   symlinkSync(process.execPath, join(bin, 'node'));
   writeFileSync(join(bin, 'joinery'), `#!/bin/sh\nexec ${joineryWords()} "$@"\n`, { mode: 0o755 });
-  const env = { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: directory, JOINERY_ACTOR: 'ops', TZ: 'UTC', LANG: 'C.UTF-8' };
+  // Compiled code is kept beside the program of the story, out of its sight.
+  const cache = { XDG_CACHE_HOME: bin };
+  const env = { ...cache, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: directory, JOINERY_ACTOR: 'ops', TZ: 'UTC', LANG: 'C.UTF-8' };
   const results: StepResult[] = [];
   try {
     for (const step of steps) {

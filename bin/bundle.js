@@ -1,0 +1,54 @@
+// Bundles the compiled program: one chunk per lazy import, so that a command reads what it uses and no more (docs/explanation/performance.md).
+import { writeFileSync } from 'node:fs';
+import { rolldown } from 'rolldown';
+
+/** Modules that nearly every command needs lie in one chunk: looking for a file costs as much as running a small one. */
+const SHARED_BY = 100;
+
+const NAMES = { class: true, function: false };
+
+/**
+ * @param from the directory that tsc wrote.
+ * @param to where the chunks go: `main.js`, the entry of the program, and `sqlite-worker.js`, that of its worker.
+ */
+export async function bundle(from, to) {
+  const build = await rolldown({
+    input: { main: `${from}/main.js`, 'sqlite-worker': `${from}/adapters/sqlite-worker.js` },
+    platform: 'node',
+    external: ['keytar', /^@napi-rs\/keyring/],
+    resolve: { mainFields: ['module', 'main'] },
+    plugins: [lazyFramework],
+    logLevel: 'warn',
+  });
+  await build.write({
+    dir: to,
+    // CommonJS starts faster than ECMAScript modules do, and its code cache holds what has run.
+    format: 'cjs',
+    strictExecutionOrder: true,
+    // Errors of oclif are told apart by the names of their classes (src/cli/failure.ts).
+    minify: { compress: { keepNames: NAMES }, mangle: { keepNames: NAMES } },
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: SHARED_BY }] },
+  });
+  writeFileSync(`${to}/package.json`, '{ "type": "commonjs" }\n');
+}
+
+/**
+ * oclif requires all of itself at its first line: templates, colours, spawning, terminals. Its files are what tsc makes of CommonJS, so that
+ * every `const x_1 = require("x");` can be put off until `x_1` is first used.
+ */
+const lazyFramework = {
+  name: 'lazy-framework',
+  transform(code, id) {
+    if (!/[\\/]@oclif[\\/]core[\\/]lib[\\/]/.test(id)) return null;
+    const loads = [];
+    const rest = code.replace(/^const (\w+_\d+) = (.*require\("[^"]+"\)\)?);$/gm, (_, name, load) => {
+      loads.push([name, load]);
+      return '';
+    });
+    const used = loads.reduce((text, [name]) => text.replace(new RegExp(`\\b${name}\\b`, 'g'), `(${name}$())`), rest);
+    const loaders = loads.map(([name, load]) => `var ${name}$loaded;\nfunction ${name}$() { return (${name}$loaded ??= ${load}); }`);
+    return [used, ...loaders].join('\n');
+  },
+};
