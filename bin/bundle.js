@@ -7,30 +7,39 @@ const SHARED_BY = 100;
 
 const NAMES = { class: true, function: false };
 
+/** @param input entries and their files, as tsc wrote them */
+export const bundleInput = (input) => ({
+  input,
+  platform: 'node',
+  // Native modules are left to Node.js.
+  external: ['keytar', /^@napi-rs\/keyring/],
+  resolve: { mainFields: ['module', 'main'] },
+  plugins: [lazyFramework],
+  logLevel: 'warn',
+});
+
+/** CommonJS starts faster than ECMAScript modules do, and its code cache holds what has run. */
+export const BUNDLE_OUTPUT = {
+  format: 'cjs',
+  strictExecutionOrder: true,
+  // Errors of oclif are told apart by the names of their classes (src/cli/failure.ts).
+  minify: { compress: { keepNames: NAMES }, mangle: { keepNames: NAMES } },
+};
+
 /**
  * @param from the directory that tsc wrote.
  * @param to where the chunks go: `main.js`, the entry of the program, and `sqlite-worker.js`, that of its worker.
  */
 export async function bundle(from, to) {
-  const build = await rolldown({
-    input: { main: `${from}/main.js`, 'sqlite-worker': `${from}/adapters/sqlite-worker.js` },
-    platform: 'node',
-    external: ['keytar', /^@napi-rs\/keyring/],
-    resolve: { mainFields: ['module', 'main'] },
-    plugins: [lazyFramework],
-    logLevel: 'warn',
-  });
+  const build = await rolldown(bundleInput({ main: `${from}/main.js`, 'sqlite-worker': `${from}/adapters/sqlite-worker.js` }));
   await build.write({
+    ...BUNDLE_OUTPUT,
     dir: to,
-    // CommonJS starts faster than ECMAScript modules do, and its code cache holds what has run.
-    format: 'cjs',
-    strictExecutionOrder: true,
-    // Errors of oclif are told apart by the names of their classes (src/cli/failure.ts).
-    minify: { compress: { keepNames: NAMES }, mangle: { keepNames: NAMES } },
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     codeSplitting: { groups: [{ name: 'shared', minShareCount: SHARED_BY }] },
   });
+  await build.close();
   writeFileSync(`${to}/package.json`, '{ "type": "commonjs" }\n');
 }
 

@@ -1,30 +1,20 @@
 // The program as CommonJS chunks, and the store's worker as one file; tells which packages are in them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { rolldown } from 'rolldown';
-
-// Native modules cannot be inside; joinery says so when one is asked for.
-const EXTERNAL = ['keytar', '@napi-rs/keyring'];
+import { BUNDLE_OUTPUT, bundleInput } from '../bundle.js';
 
 const byText = (a, b) => (a < b ? -1 : 1);
-
-const options = (input) => ({
-  input,
-  platform: 'node',
-  resolve: { mainFields: ['module', 'main'] },
-  external: EXTERNAL,
-});
 
 /**
  * @param {string} dist what tsc made @param {string} out directory for the chunks
  * @returns {Promise<{chunks: {name: string, code: string}[], worker: string, packages: string[]}>} packages: their directories, sorted
  */
 export async function bundleProgram(dist, out) {
-  const program = await build(options({ main: `${dist}/main.js` }), {
-    strictExecutionOrder: true,
+  const program = await build(bundleInput({ main: `${dist}/main.js` }), {
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
   });
-  const worker = await build(options(`${dist}/adapters/sqlite-worker.js`), { codeSplitting: false });
+  const worker = await build(bundleInput(`${dist}/adapters/sqlite-worker.js`), { codeSplitting: false });
   mkdirSync(out, { recursive: true });
   const chunks = program.map(({ fileName, code }) => ({ name: fileName, code })).toSorted((a, b) => byText(a.name, b.name));
   for (const { name, code } of chunks) writeFileSync(`${out}/${name}`, code);
@@ -34,7 +24,7 @@ export async function bundleProgram(dist, out) {
 async function build(input, output) {
   const bundle = await rolldown(input);
   try {
-    return (await bundle.generate({ format: 'cjs', minify: true, ...output })).output;
+    return (await bundle.generate({ ...BUNDLE_OUTPUT, ...output })).output;
   } finally {
     await bundle.close();
   }
@@ -47,6 +37,6 @@ function packagesOf(chunks) {
 
 /** One script without imports: the executable's main script. */
 export async function bundleScript(file) {
-  const [chunk] = await build(options(file), { codeSplitting: false });
+  const [chunk] = await build(bundleInput(file), { codeSplitting: false });
   return chunk.code;
 }

@@ -22,7 +22,8 @@ const load = createLoader(
   (id) => (id === 'node:sea' ? sea : require(id)),
   (name, script) => scripts.set(name, script),
 );
-const program = { root: '/joinery', pjson: json('package.json'), manifest: json('oclif.manifest.json') };
+const pjson = json('package.json');
+const program = { root: '/joinery', version: pjson.version, pjson: () => pjson, manifest: () => json('oclif.manifest.json') };
 
 async function warm() {
   process.chdir(home);
