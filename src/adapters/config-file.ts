@@ -18,13 +18,34 @@ export interface FoundConfig {
 }
 
 /** YAML 1.2 core schema, one document, no duplicate keys, no tags of its own, aliases bounded. @throws ERR_CONFIG_MALFORMED, ERR_INPUT_TOO_LARGE */
-export async function parseYaml(text: string, what: string): Promise<JsonValue> {
+export function parseYaml(text: string, what: string): Promise<JsonValue> {
+  return parseVersion(text, what, '1.2');
+}
+
+/** Of YAML 1.1: JSON holds no dates, and members that another place adds are not where they seem. */
+const LEFT_OUT = ['tag:yaml.org,2002:timestamp', 'tag:yaml.org,2002:merge'];
+
+/**
+ * The same by YAML 1.1, as cloud-init reads its configuration: there `off` is false, and 0644 is octal. Dates stay text, and `<<` a name.
+ * @throws ERR_CONFIG_MALFORMED, ERR_INPUT_TOO_LARGE
+ */
+export function parseCloudYaml(text: string, what: string): Promise<JsonValue> {
+  return parseVersion(text, what, '1.1');
+}
+
+async function parseVersion(text: string, what: string, version: '1.1' | '1.2'): Promise<JsonValue> {
   const { parseDocument } = await import('yaml');
   if (text.length > MAX_CONFIG_CHARACTERS) {
     throw new JoineryError('ERR_INPUT_TOO_LARGE', `${what}: expected at most ${MAX_CONFIG_CHARACTERS} characters, found ${text.length}`);
   }
   try {
-    const document = parseDocument(text, { uniqueKeys: true, version: '1.2', logLevel: 'error' });
+    const document = parseDocument(text, {
+      uniqueKeys: true,
+      version,
+      merge: false,
+      logLevel: 'error',
+      customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !LEFT_OUT.includes(tag.tag)),
+    });
     // A warning is a tag that the schema does not know, whose value another reader could take for something else.
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw problem;

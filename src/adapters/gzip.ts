@@ -1,7 +1,7 @@
 /** gzip (RFC 1952) whose header says nothing of time and system, and a reader that stops at a limit. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Gzip } from '../core/onboarding/assemble.ts';
-import type { Gunzip } from '../core/onboarding/verify-files.ts';
+import type { Gunzip } from '../core/onboarding/limits.ts';
 import { JoineryError } from '../core/errors.ts';
 
 const TIME = 4;

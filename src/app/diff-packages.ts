@@ -1,5 +1,5 @@
 import { diffPackages, type PackageDifference } from '../core/onboarding/diff.ts';
-import type { Gunzip } from '../core/onboarding/verify-files.ts';
+import type { Gunzip } from '../core/onboarding/limits.ts';
 import type { Files } from '../core/ports.ts';
 import { inspectPackage } from './inspect-package.ts';
 

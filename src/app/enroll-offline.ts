@@ -5,11 +5,9 @@ import { answerFile, readRequestFile } from '../core/join/offline.ts';
 import { acceptJoin } from './accept-join.ts';
 import type { JoinService } from './join-service.ts';
 
-export interface OfflineRequest {
-  /** Names the file. */
-  readonly what: string;
-  readonly bytes: Uint8Array;
-}
+/** `what` names the file; one that could not be taken is refused as any other. */
+export type OfflineRequest =
+  { readonly what: string; readonly bytes: Uint8Array } | { readonly what: string; readonly error: JoineryError };
 
 export type OfflineEnrollment =
   | { readonly what: string; readonly result: 'accepted'; readonly reply: JoinReply; /** The answer. */ readonly file: string }
@@ -30,8 +28,9 @@ export async function enrollOffline(
   out: string,
 ): Promise<readonly OfflineEnrollment[]> {
   const enrollments: OfflineEnrollment[] = [];
-  for (const [index, { what, bytes }] of requests.entries()) {
-    const answer = await answerTo(service, { what, bytes }, requests.length === 1 ? '' : `.${index + 1}`);
+  for (const [index, request] of requests.entries()) {
+    const { what } = request;
+    const answer = await answerTo(service, request, requests.length === 1 ? '' : `.${index + 1}`);
     enrollments.push('code' in answer ? { what, result: 'refused', error: answer } : await write(service, { what, out }, answer));
   }
   return enrollments;
@@ -48,10 +47,11 @@ async function write(
   return { what, result: 'accepted', reply, file };
 }
 
-async function answerTo(service: JoinService, { what, bytes }: OfflineRequest, suffix: string): Promise<JoinReply | JoineryError> {
+async function answerTo(service: JoinService, carried: OfflineRequest, suffix: string): Promise<JoinReply | JoineryError> {
+  if ('error' in carried) return carried.error;
   const { caller } = service.realm;
   try {
-    const request = readRequestFile(bytes, what);
+    const request = readRequestFile(carried.bytes, carried.what);
     return await acceptJoin(service, request, {
       address: 'offline',
       transport: 'offline',

@@ -1,6 +1,7 @@
 import { FORMAT_TABLE, formatOf } from '../core/onboarding/formats/table.ts';
 import { type Inspection, inspectArtifacts } from '../core/onboarding/inspect.ts';
-import { artifactsOf, type Gunzip, type PackageFiles } from '../core/onboarding/verify-files.ts';
+import type { Gunzip } from '../core/onboarding/limits.ts';
+import { artifactsOf, type PackageFiles } from '../core/onboarding/verify-files.ts';
 import type { Files } from '../core/ports.ts';
 import { readArtifact, readPackage } from './read-package.ts';
 

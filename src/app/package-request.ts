@@ -21,6 +21,7 @@ import {
   type TrustPart,
   type TrustParts,
 } from '../core/onboarding/model.ts';
+import type { Gunzip } from '../core/onboarding/limits.ts';
 import { assertPart, userPart } from '../core/onboarding/parts.ts';
 import { assertToken, type TokenAllowance, urlsAt } from '../core/onboarding/rules.ts';
 import type { Recipient } from '../core/onboarding/seal.ts';
@@ -92,6 +93,8 @@ export interface PackageWorld {
   /** The templates of the agent by name. */
   readonly agentTemplates: ReadonlyMap<string, string>;
   readonly gzip: Gzip;
+  readonly gunzip: Gunzip;
+  /** By YAML 1.1, as cloud-init reads. */
   readonly parseYaml: (text: string, what: string) => Promise<JsonValue>;
   readonly seal: (plaintext: Uint8Array, recipient: Recipient) => Promise<Uint8Array>;
 }
@@ -134,6 +137,7 @@ export async function preparePackage(realm: Realm, request: PackageRequest, worl
     trust,
     assets: assetsOf(onboarding, request, world),
     gzip: world.gzip,
+    gunzip: world.gunzip,
     ...(target !== undefined && { target }),
     ...(tokenAllowance !== undefined && { tokenAllowance }),
     ...(urlOverride !== undefined && { urlOverride }),

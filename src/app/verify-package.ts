@@ -3,7 +3,7 @@ import { JoineryError } from '../core/errors.ts';
 import { type CheckRow, failedRow, type Passed, passed, passedRow } from '../core/onboarding/checklist.ts';
 import type { Onboarding } from '../core/onboarding/model.ts';
 import { verifyPackageFiles } from '../core/onboarding/verify.ts';
-import type { Gunzip } from '../core/onboarding/verify-files.ts';
+import type { Gunzip } from '../core/onboarding/limits.ts';
 import type { VerifySignature } from '../core/key-ports.ts';
 import type { Clock, Files } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';

@@ -39,6 +39,7 @@ const MAX_FILE_BYTES = 1024 * 1024;
 
 /** True for a directory of `package render --from`. */
 export async function isBatch(files: Files, directory: string): Promise<boolean> {
+  if ((await files.stat(directory))?.kind === 'file') return false;
   return (await files.stat(`${directory}/${BATCH_PATHS.manifest}`)) !== undefined;
 }
 

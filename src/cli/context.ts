@@ -161,7 +161,7 @@ async function fromKeychain(store: Store | undefined, custody: Custody): Promise
 }
 
 async function packageWorld(): Promise<PackageWorld> {
-  const [{ stageDirectory, stageTree }, { readAgentTemplates, readTemplate }, { gzip }] = await Promise.all([
+  const [{ stageDirectory, stageTree }, { readAgentTemplates, readTemplate }, { gunzip, gzip }] = await Promise.all([
     import('../adapters/staged-directory.ts'),
     import('../adapters/templates.ts'),
     import('../adapters/gzip.ts'),
@@ -170,9 +170,10 @@ async function packageWorld(): Promise<PackageWorld> {
     stageDirectory,
     stageTree,
     gzip,
+    gunzip,
     trustCheck: await readTemplate('trust-check.sh'),
     agentTemplates: await readAgentTemplates(),
-    parseYaml: async (text, what) => (await import('../adapters/config-file.ts')).parseYaml(text, what),
+    parseYaml: async (text, what) => (await import('../adapters/config-file.ts')).parseCloudYaml(text, what),
     seal: sealTo,
   };
 }

@@ -1,28 +1,50 @@
 /** The files that a stick carries between a node and its authority: named one by one, or found in a directory. */
 import { join } from 'node:path';
 import type { Files } from '../core/ports.ts';
-import { JoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { MAX_OFFLINE_FILE } from '../core/join/offline.ts';
 import { nameOfInput, readInput } from './input.ts';
 
-export interface CarriedFile {
+interface ReadFile {
   readonly what: string;
   readonly bytes: Uint8Array;
 }
 
+/** One that is too large to be any is an error of its own, and stops no other. */
+export type CarriedFile = ReadFile | { readonly what: string; readonly error: JoineryError };
+
 /**
  * @param ending of the names that count in a directory.
- * @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS
  */
 export async function carriedFiles(files: Files, paths: readonly string[], ending: string): Promise<readonly CarriedFile[]> {
   const found: CarriedFile[] = [];
   for (const path of paths) {
     for (const file of await expand(files, path, ending)) {
-      found.push({ what: nameOfInput(file), bytes: await readInput(files, file, MAX_OFFLINE_FILE) });
+      found.push(await readCarried(files, file));
     }
   }
   if (found.length > 0) return found;
   throw new JoineryError('ERR_FILE_NOT_FOUND', `${paths.join(', ')}: expected files *${ending}, found none`);
+}
+
+async function readCarried(files: Files, file: string): Promise<CarriedFile> {
+  const what = nameOfInput(file);
+  try {
+    return { what, bytes: await readInput(files, file, MAX_OFFLINE_FILE) };
+  } catch (error) {
+    if (isJoineryError(error) && error.code === 'ERR_INPUT_TOO_LARGE') return { what, error };
+    throw error;
+  }
+}
+
+/** The ones that can be read, where one is looked for among many. @throws ERR_INPUT_TOO_LARGE where there is none, and as {@link carriedFiles} */
+export async function readableFiles(files: Files, paths: readonly string[], ending: string): Promise<readonly ReadFile[]> {
+  const found = await carriedFiles(files, paths, ending);
+  const readable = found.filter((file) => 'bytes' in file);
+  const [first] = found;
+  if (readable.length === 0 && first !== undefined && 'error' in first) throw first.error;
+  return readable;
 }
 
 async function expand(files: Files, path: string, ending: string): Promise<readonly string[]> {

@@ -12,6 +12,7 @@ import { tokenData, tokenFields } from './render/tokens.ts';
 import { bindKeyFlag, labelFlags, readHmacKey } from './token-flags.ts';
 
 export interface MintFlags {
+  readonly 'print-join-command'?: boolean;
   readonly format: TokenFormat;
   readonly cluster: readonly string[];
   readonly role: string;
@@ -61,7 +62,10 @@ export function assertFlagsFit(flags: MintFlags, stateless = false): void {
   for (const [flag, formats] of Object.entries(ONLY)) {
     if (formats.includes(flags.format) || (flags as unknown as Record<string, unknown>)[flag] === undefined) continue;
     if (flag === 'issuer' && stateless) continue;
+    // The line says what such a token cannot.
+    if (flag === 'url' && flags['print-join-command'] === true) continue;
     throw new JoineryError('ERR_USAGE', `--${flag}: expected with --format ${formats.join(' or ')}, found with ${flags.format}`, {
+      ...(flag === 'url' && { hint: 'with --print-join-command the line says it, whatever the token' }),
       ...(flag === 'issuer' && {
         hint: 'a jwt of a realm names the realm; without a realm say --key-file, --key-env, --keychain or --hmac-key-file too',
       }),

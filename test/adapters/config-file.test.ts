@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findConfig, loadConfig, parseYaml, renderConfig } from '../../src/adapters/config-file.ts';
+import { findConfig, loadConfig, parseCloudYaml, parseYaml, renderConfig } from '../../src/adapters/config-file.ts';
 import { parseRealmConfig } from '../../src/core/realm/config.ts';
 
 const config = parseRealmConfig(
@@ -115,4 +115,10 @@ test('aliases that are many are refused before they are opened', async () => {
   const levels = names.map((name, index) => `${name}: &${name} [${ten(index === 0 ? 'x' : `*${names[index - 1]}`)}]`);
   await expect(parseYaml(levels.join('\n'), 'x')).rejects.toThrow('alias');
   expect(await parseYaml('a: &a [1]\nb: *a', 'x')).toEqual({ a: [1], b: [1] });
+});
+
+test('cloud-config is read as cloud-init reads it: by YAML 1.1, but for dates and merge keys', async () => {
+  const text = 'a: off\nb: 0644\nc: 2032-09-01\nd: &d {e: yes}\nf: {<<: *d}\n';
+  expect(await parseCloudYaml(text, 'x')).toEqual({ a: false, b: 420, c: '2032-09-01', d: { e: true }, f: { '<<': { e: true } } });
+  expect(await parseYaml('a: off\nb: 0644', 'x')).toEqual({ a: 'off', b: 644 });
 });

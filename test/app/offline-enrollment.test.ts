@@ -222,6 +222,17 @@ describe('the authority of requests on a stick', () => {
     expect(await enroll(late)).toMatchObject([{ result: 'refused', error: { code: 'ERR_TOKEN_EXPIRED' } }]);
   });
 
+  it('goes on after a request that could not be taken', async () => {
+    const world = await scene();
+    await ask(world);
+    const error = new JoineryError('ERR_INPUT_TOO_LARGE', 'a.request.json: too large');
+    const requests = [{ what: 'a.request.json', error }, ...carried(world.stick, '.request.json')];
+    expect(await enrollOffline(world.service, requests, world.stick)).toMatchObject([
+      { what: 'a.request.json', result: 'refused', error: { code: 'ERR_INPUT_TOO_LARGE' } },
+      { result: 'accepted' },
+    ]);
+  });
+
   it('stops at what would meet the next request too', async () => {
     const world = await scene();
     await ask(world);

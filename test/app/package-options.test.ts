@@ -246,6 +246,7 @@ describe('parts of the operator', () => {
     ['a deprecated key inside', '#cloud-config\nusers: [{name: a, lock-passwd: true}]\n'],
     ['a list', '#cloud-config\n- a\n'],
     ['a deprecated key that another may have', '#cloud-config\nchpasswd: {list: [a]}\n'],
+    ['a deprecated value, as YAML 1.1 reads it', '#cloud-config\ngrowpart: {mode: off}\n'],
     ['a file of ours by a longer spelling', '#cloud-config\nwrite_files: [{path: //var/./lib//joinery/joinery.env, defer: true}]\n'],
     ['a file in the place of our directory', '#cloud-config\nwrite_files: [{path: /var/lib/joinery/}]\n'],
     ['a file by a merge key', '#cloud-config\nx: &x {path: /var/lib/joinery/joinery.env}\nwrite_files: [{<<: *x}]\n'],

@@ -488,7 +488,7 @@ describe('a package without a token', () => {
     const { token: _, ...withoutToken } = model;
     const onboarding = { ...model.onboarding, token_delivery: 'none' as const };
     const trust = model.trust as NonNullable<typeof model.trust>;
-    const input = { model: { ...withoutToken, onboarding }, format: 'cloud-config', trust, assets: ASSETS, gzip } as const;
+    const input = { model: { ...withoutToken, onboarding }, format: 'cloud-config', trust, assets: ASSETS, gzip, gunzip } as const;
     const { files, manifest } = assemblePackage(input);
     const path = fresh();
     const key = [...realm.vault.keys].find(([file]) => file.includes('trust-control-plane-https-working'))?.[1] as never;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gunzip } from '../../src/adapters/gzip.ts';
 import { systemFiles } from '../../src/adapters/files.ts';
+import { inspectBatch } from '../../src/app/inspect-batch.ts';
 import { inspectPackage } from '../../src/app/inspect-package.ts';
 import type { PackageWorld } from '../../src/app/package-request.ts';
 import { renderPackage } from '../../src/app/render-package.ts';
@@ -71,6 +72,7 @@ describe('package render --from', () => {
     ]);
     execFileSync('sha256sum', ['--strict', '--status', '-c', 'SHA256SUMS'], { cwd: out });
     expect(await isBatch(systemFiles, out)).toBe(true);
+    expect(await isBatch(systemFiles, join(out, BATCH_PATHS.manifest))).toBe(false);
     expect(lastAudit(realm)).toMatchObject({ event: 'package.render', details: { nodes: 3, index_sha256: manifest.index_sha256 } });
   });
 
@@ -132,6 +134,15 @@ describe('package render --from', () => {
     const [first, second] = [await render({}, await copyOf(realm)), await render({}, await copyOf(realm))];
     expect(await readFile(join(first.out, INDEX_PATH))).toEqual(await readFile(join(second.out, INDEX_PATH)));
     expect(await readFile(join(first.out, BATCH_PATHS.signature))).toEqual(await readFile(join(second.out, BATCH_PATHS.signature)));
+  });
+
+  it('says what all share, and where one of them is', async () => {
+    const { out, manifest } = await render({ format: 'nocloud' });
+    const batch = await inspectBatch(systemFiles, out);
+    expect(batch).toEqual({ manifest, nodes, first: 'nodes/n1/user-data' });
+    expect((await inspectPackage({ files: systemFiles, gunzip }, join(out, batch.first))).model.onboarding.node).toBe('n1');
+    await writeFile(join(out, INDEX_PATH), '');
+    await expect(inspectBatch(systemFiles, out)).rejects.toEqual(refused('ERR_PACKAGE_MALFORMED'));
   });
 
   it('tells how far it is', async () => {

@@ -93,6 +93,16 @@ describe('the line of --print-join-command', () => {
     expect(result.data).toMatchObject({ state: 'joined', node: 'k', cluster: 'prod' });
   });
 
+  test('says where to join also for a token that cannot', async () => {
+    const mint = ['token', 'mint', '--cluster', 'edge', '--role', 'worker', '--format', 'kubeadm', '--ca', 'web-root', '--reveal'];
+    const { data } = await json([...mint, '--url', 'https://b.lab.example', '--print-join-command']);
+    expect(data['join_command']).toMatch(/^joinery node join --url https:\/\/b\.lab\.example --trust-digest /);
+    expect((await json([...mint, '--url', 'https://b.lab.example'])).error).toMatchObject({
+      code: 'ERR_USAGE',
+      hint: expect.stringContaining('--print-join-command') as string,
+    });
+  });
+
   test('quotes what a shell would take apart', async () => {
     const minted = await cli(['token', 'mint', '--cluster', 'prod', '--role', 'worker', '--out', at("it's here"), '--print-join-command']);
     expect(minted.stdout).toContain(`--token-file '${at("it'\\''s here")}'`);

@@ -181,6 +181,16 @@ describe('joinery package for many nodes', () => {
     expect(text.stdout).toMatch(/^tokens +one for each node, until /m);
     expect((await inRealm('package', 'verify', out)).stdout).toContain('the package holds');
     expect((await joinery('package', 'verify', out, '--trust-digest', digest, '--json')).json().data['ok']).toBe(true);
+    expect((await joinery('package', 'inspect', out, '--json')).json().data).toMatchObject({
+      batch: { nodes: 2 },
+      nodes: ['n1', 'n2'],
+      first: `${out}/nodes/n1.user-data`,
+    });
+    writeFileSync(join(work, 'six.csv'), `node\n${[1, 2, 3, 4, 5, 6].map((each) => `m${each}\n`).join('')}`);
+    await render(join(work, 'six'), '--from', join(work, 'six.csv'), '--token-delivery', 'none');
+    const six = await joinery('package', 'inspect', join(work, 'six'));
+    expect(six.stdout).toMatch(/^packages +6: m1, m2, m3, m4, m5, \.\.\.$/m);
+    expect(six.stdout).toMatch(/^tokens +none$/m);
     const bare = await render(
       join(work, 'bare'),
       '--from',

@@ -1,5 +1,5 @@
 import { sealAge } from '../../src/adapters/age.ts';
-import { parseYaml } from '../../src/adapters/config-file.ts';
+import { parseCloudYaml } from '../../src/adapters/config-file.ts';
 import { systemFiles } from '../../src/adapters/files.ts';
 import { gunzip, gzip } from '../../src/adapters/gzip.ts';
 import { sealJwe, verifyJws } from '../../src/adapters/jose.ts';
@@ -118,7 +118,8 @@ export async function packageWorld(): Promise<PackageWorld> {
     trustCheck: await readTemplate('trust-check.sh'),
     agentTemplates: await readAgentTemplates(),
     gzip,
-    parseYaml,
+    gunzip,
+    parseYaml: parseCloudYaml,
     seal: async (plaintext, recipient) =>
       recipient.kind === 'age' ? sealAge(plaintext, recipient.recipient) : utf8(await sealJwe(plaintext, recipient.jwk)),
   };

@@ -1,4 +1,5 @@
 /** How the results of package commands look, as data and as text. */
+import type { BatchInspection } from '../../app/inspect-batch.ts';
 import type { RenderPackageResult } from '../../app/render-package.ts';
 import type { RenderPackagesResult } from '../../app/render-packages.ts';
 import type { JsonObject, JsonValue } from '../../core/canonical-json.ts';
@@ -72,6 +73,26 @@ export function batchText({ out, manifest, trustDigest, size, tokenCopies }: Ren
     'token copies': tokenCopies.length === 0 ? undefined : tokenCopies.join('; '),
   });
   return `${facts}\n\nNext: joinery package verify ${out} --trust-digest ${trustDigest}`;
+}
+
+export function batchInspectionData(directory: string, { manifest, nodes, first }: BatchInspection): JsonObject {
+  return { batch: { ...manifest } as JsonObject, nodes: [...nodes], first: `${directory}/${first}` };
+}
+
+export function batchInspectionText(directory: string, { manifest, nodes, first }: BatchInspection): string {
+  const { format, cluster, role, environment, created_at, token, trust } = manifest;
+  const shown = nodes.slice(0, 5).join(', ');
+  const facts = fields({
+    packages: `${nodes.length}: ${shown}${nodes.length > 5 ? ', ...' : ''}`,
+    format,
+    environment: `${environment.name} (${environment.domain})`,
+    cluster,
+    role,
+    made: created_at,
+    tokens: token === undefined ? 'none' : `one for each node (${token.delivery}), until ${token.expires_at}`,
+    'trust versions': PURPOSES.map((purpose) => `${purpose} ${trust[purpose].version}`).join(', '),
+  });
+  return `${facts}\n\nOne of them: joinery package inspect ${directory}/${first}`;
 }
 
 /** What the operator does now, and what with a token that is not in the document. */

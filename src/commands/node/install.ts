@@ -3,7 +3,7 @@ import { installOffline } from '../../app/install-offline.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { positionals } from '../../cli/flags.ts';
 import { directoryFlag, nodeClientWorld, nodeDirectory, trustDigestFlags, urlFlag } from '../../cli/node-flags.ts';
-import { carriedFiles } from '../../cli/offline-files.ts';
+import { readableFiles } from '../../cli/offline-files.ts';
 import { identityData, identityText, shownIdentity } from '../../cli/render/nodes.ts';
 import { ANSWER_ENDING } from '../../core/join/offline.ts';
 
@@ -34,7 +34,7 @@ export default class NodeInstall extends BaseCommand<typeof NodeInstall> {
     const directory = nodeDirectory(flags);
     const installed = await installOffline(await nodeClientWorld(context.world), {
       directory,
-      answers: await carriedFiles(context.world.files, args.answer, ANSWER_ENDING),
+      answers: await readableFiles(context.world.files, args.answer, ANSWER_ENDING),
       firstDigests: trustDigestFlags(flags['trust-digest']),
       urls: flags.url,
     });

@@ -6,7 +6,7 @@ import { type NodeAssets, nodeFiles } from './files.ts';
 import { FORMAT_TABLE, type FormatName, takesGzip } from './formats/table.ts';
 import type { Artifact } from './formats/artifact.ts';
 import { renderInspected } from './inspect.ts';
-import { compressFor, type Target, userDataSize, type UserDataSize } from './limits.ts';
+import { compressFor, type Gunzip, type Target, userDataSize, type UserDataSize } from './limits.ts';
 import {
   describePackage,
   GZIP_PATH,
@@ -34,6 +34,7 @@ export interface AssembleInput {
   readonly besideToken?: Secret;
   readonly assets: NodeAssets;
   readonly gzip: Gzip;
+  readonly gunzip: Gunzip;
   readonly target?: Target;
   readonly tokenAllowance?: TokenAllowance;
   readonly urlOverride?: UrlOverride;
@@ -59,10 +60,10 @@ export function assertModel({ model: { onboarding }, trust, urlOverride }: Assem
  * @throws what {@link assertModel} throws, ERR_PACKAGE_PRIVATE_KEY, ERR_PACKAGE_SIZE, ERR_PACKAGE_MALFORMED, ERR_PACKAGE_UNFAITHFUL
  */
 export function assemblePackage(input: AssembleInput): UnsignedPackage {
-  const { model, format, trust, besideToken, assets, target, tokenAllowance, urlOverride } = input;
+  const { model, format, trust, besideToken, assets, gunzip, target, tokenAllowance, urlOverride } = input;
   assertModel(input);
   const carried = nodeFiles(model, assets);
-  assertNoPrivateKey([...carried, ...(model.parts ?? []).map(({ name, bytes }) => ({ path: name, bytes }))]);
+  assertNoPrivateKey([...carried, ...(model.parts ?? []).map(({ name, bytes }) => ({ path: name, bytes }))], gunzip);
   const artifacts = renderInspected(format, model, assets);
   const { size, compressed } = fitTarget(artifacts, input);
   const rendered = artifacts.map(({ path, bytes }) =>

@@ -2,6 +2,9 @@
 import { JoineryError } from '../errors.ts';
 import { type FormatName, takesGzip } from './formats/table.ts';
 
+/** @returns what gzip packed, at most so many bytes. @throws ERR_PACKAGE_MALFORMED */
+export type Gunzip = (bytes: Uint8Array, maxBytes: number) => Uint8Array;
+
 export const TARGETS = ['ec2', 'gcp', 'azure', 'openstack', 'vsphere', 'maas', 'nocloud'] as const;
 export type Target = (typeof TARGETS)[number];
 

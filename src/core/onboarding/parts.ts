@@ -1,6 +1,7 @@
 /** Parts of a multipart document that the operator brings: looked at before ours goes behind them, so that none of them undoes it. */
 import { isJsonObject, type JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
+import { findDeprecated } from './deprecated.ts';
 import { reservedPaths } from './layout.ts';
 import type { Onboarding, UserPart } from './model.ts';
 
@@ -11,17 +12,6 @@ const TYPES: readonly (readonly [RegExp, UserPart['type']])[] = [
   [/^#!/, 'text/x-shellscript'],
 ];
 
-/** Members that cloud-init has deprecated (schema of 25.1), with the one above where the name alone says too little: each degrades the boot of a newer release. */
-const DEPRECATED_KEYS = [
-  'apt_update',
-  'apt_upgrade',
-  'apt_reboot_if_required',
-  'ca-certs',
-  'chpasswd.list',
-  'grub-dpkg',
-  'lock-passwd',
-  'remove-defaults',
-];
 /** cloud-init reads YAML 1.1, which puts members in the place of this one: they would not be looked at here, where it is a name like others. */
 const MERGE_KEY = '<<';
 
@@ -40,15 +30,15 @@ export function userPart(name: string, bytes: Uint8Array): UserPart {
 }
 
 /**
- * A cloud-config part writes nothing where the package writes, and uses no deprecated key.
- * @param document the part as YAML says it.
+ * A cloud-config part writes nothing where the package writes, and uses nothing deprecated.
+ * @param document the part as YAML 1.1 says it.
  * @throws ERR_PACKAGE_PART
  */
 export function assertPart({ name }: UserPart, document: JsonValue, onboarding: Onboarding): void {
   if (!isJsonObject(document)) throw refuse(name, 'a mapping', 'something else');
-  if (findKey(document, [MERGE_KEY]) !== undefined) throw refuse(name, 'members written out', `the merge key ${MERGE_KEY}`);
-  const deprecated = findKey(document, DEPRECATED_KEYS);
-  if (deprecated !== undefined) throw refuse(name, 'no deprecated key', deprecated);
+  if (hasMember(document, MERGE_KEY)) throw refuse(name, 'members written out', `the merge key ${MERGE_KEY}`);
+  const deprecated = findDeprecated(document);
+  if (deprecated !== undefined) throw refuse(name, `nothing that cloud-init has deprecated (${deprecated.use})`, deprecated.path);
   const { write_files: files } = document;
   const ours = reservedPaths(onboarding);
   for (const file of Array.isArray(files) ? (files as readonly JsonValue[]) : []) {
@@ -68,12 +58,7 @@ function placeOf(path: string): string {
     .join('/')}`;
 }
 
-function findKey(value: JsonValue, keys: readonly string[], above = ''): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [key, member] of Object.entries(value)) {
-    const path = `${above}.${key}`;
-    const found = keys.find((each) => each === key || each === path) ?? findKey(member as JsonValue, keys, key);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+function hasMember(value: JsonValue, name: string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value as Readonly<Record<string, JsonValue>>).some(([key, member]) => key === name || hasMember(member, name));
 }

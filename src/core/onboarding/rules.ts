@@ -6,6 +6,7 @@ import type { Grant } from '../token/grant.ts';
 import { PURPOSES } from '../trust/purpose.ts';
 import { nodeLayout, reservedPaths } from './layout.ts';
 import type { Onboarding, TrustParts } from './model.ts';
+import type { Gunzip } from './limits.ts';
 import { findPrivateKey } from './private-keys.ts';
 import { hostOfUrl } from './values.ts';
 
@@ -104,9 +105,9 @@ export function assertFingerprints(onboarding: Onboarding, trust: TrustParts): v
 }
 
 /** @throws ERR_PACKAGE_PRIVATE_KEY naming the file */
-export function assertNoPrivateKey(files: readonly { readonly path: string; readonly bytes: Uint8Array }[]): void {
+export function assertNoPrivateKey(files: readonly { readonly path: string; readonly bytes: Uint8Array }[], gunzip: Gunzip): void {
   for (const { path, bytes } of files) {
-    const found = findPrivateKey(bytes);
+    const found = findPrivateKey(bytes, gunzip);
     if (found === undefined) continue;
     throw new JoineryError('ERR_PACKAGE_PRIVATE_KEY', `${path}: expected no private key in an onboarding package, found ${found}`, {
       hint: 'a node makes its own key; replace the key that was about to leave, and look for where it came from',

@@ -89,10 +89,13 @@ export function checkNode(
 ): NodeVerification {
   const { manifest, options, common } = check;
   for (const { entry, file } of entries) assertFile(entry, file, options.ignoreModes);
-  assertNoPrivateKey(entries.map(({ entry, file }) => ({ path: entry.path, bytes: file.bytes })));
+  assertNoPrivateKey(
+    entries.map(({ entry, file }) => ({ path: entry.path, bytes: file.bytes })),
+    options.gunzip,
+  );
   const named = new Map(entries.map(({ entry, file }) => [nameOf(entry, node), file.bytes]));
   const inspection = inspectArtifacts(manifest.format, artifactsOf(named, options));
-  assertNoPrivateKey(inspection.files);
+  assertNoPrivateKey(inspection.files, options.gunzip);
   assertSize(named, check);
   const { onboarding } = inspection.model;
   assertOnboarding(onboarding, node, manifest, common);

@@ -7,6 +7,7 @@ import type { FileInfo } from '../ports.ts';
 import { type Passed, passed, warned } from './checklist.ts';
 import { jsonFile } from './files.ts';
 import { octal } from './formats/artifact.ts';
+import type { Gunzip } from './limits.ts';
 import { ARTIFACT_PATHS, FORMAT_TABLE, type FormatName, formatOfPackage } from './formats/table.ts';
 import {
   GZIP_PATH,
@@ -27,9 +28,6 @@ export interface PackageEntry {
   /** Empty unless it is a file. */
   readonly bytes: Uint8Array;
 }
-
-/** @returns what gzip packed, at most so many bytes. @throws ERR_PACKAGE_MALFORMED */
-export type Gunzip = (bytes: Uint8Array, maxBytes: number) => Uint8Array;
 
 /** Every file that is there, by its path, in the order of {@link PACKAGE_PATHS}. */
 export type PackageFiles = ReadonlyMap<PackagePath, Uint8Array>;

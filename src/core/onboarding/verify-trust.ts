@@ -13,7 +13,8 @@ import { type Passed, passed, warned } from './checklist.ts';
 import { readTrustFile } from './inspect.ts';
 import type { TrustPart, TrustParts } from './model.ts';
 import type { PackageTrust } from './trust.ts';
-import { type Gunzip, malformedPackage } from './verify-files.ts';
+import type { Gunzip } from './limits.ts';
+import { malformedPackage } from './verify-files.ts';
 
 export interface VerifyOptions {
   readonly now: Instant;

@@ -8,7 +8,7 @@ import { type CheckRow, Checklist, type Passed, passed, warned } from './checkli
 import { FORMAT_TABLE } from './formats/table.ts';
 import { type Inspection, inspectArtifacts } from './inspect.ts';
 import { nodeLayout } from './layout.ts';
-import { describeSize, userDataSize } from './limits.ts';
+import { describeSize, type Gunzip, userDataSize } from './limits.ts';
 import {
   describePackage,
   GZIP_PATH,
@@ -30,7 +30,6 @@ import {
   checkFiles,
   checkModes,
   checkSums,
-  type Gunzip,
   jsonOf,
   malformedPackage,
   type PackageEntry,
@@ -75,7 +74,7 @@ export function verifyPackageFiles(entries: ReadonlyMap<string, PackageEntry>, o
   list.run('modes', () => checkModes(entries, files, options.ignoreModes));
   list.run('sums', () => checkSums(files));
   const inspection = list.run('payload', () => checkPayload(files, options.gunzip));
-  list.run('private-key', () => checkPrivateKey(files, inspection));
+  list.run('private-key', () => checkPrivateKey(files, inspection, options.gunzip));
   const manifest = list.run('manifest', () => checkManifest(files));
   if (inspection === undefined) return { rows: list.rows };
   const token = inspection.model.token ?? tokenBeside(files);
@@ -118,9 +117,9 @@ function checkPayload(files: PackageFiles, gunzip: Gunzip): Passed<Inspection> {
 }
 
 /** Looks into the files as they lie there, and into those that the payload carries in base64. */
-function checkPrivateKey(files: PackageFiles, inspection: Inspection | undefined): Passed<true> {
+function checkPrivateKey(files: PackageFiles, inspection: Inspection | undefined, gunzip: Gunzip): Passed<true> {
   const carried = [...(inspection?.files ?? []), ...(inspection?.model.parts ?? []).map(({ name, bytes }) => ({ path: name, bytes }))];
-  assertNoPrivateKey([...[...files].map(([path, bytes]) => ({ path, bytes })), ...carried]);
+  assertNoPrivateKey([...[...files].map(([path, bytes]) => ({ path, bytes })), ...carried], gunzip);
   return passed(`none in ${files.size + carried.length} files`);
 }
 

@@ -1,10 +1,12 @@
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/encoding.ts';
 import { MAX_USER_DATA_BYTES } from '../../../src/core/onboarding/formats/cloud-config.ts';
 import { findPrivateKey } from '../../../src/core/onboarding/private-keys.ts';
+import { gunzip, gzip } from '../../../src/adapters/gzip.ts';
 import { make } from '../x509/make.ts';
 
+const find = (bytes: Uint8Array) => findPrivateKey(bytes, gunzip);
 const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey;
 const p256 = ec('P-256');
 const ed25519 = generateKeyPairSync('ed25519').privateKey;
@@ -29,17 +31,33 @@ const FORMS: readonly (readonly [string, Buffer])[] = [
 
 describe('private keys', () => {
   it.each(FORMS)('finds %s', (_, bytes) => {
-    expect(findPrivateKey(bytes)).toMatch(/private|age identity/);
+    expect(find(bytes)).toMatch(/private|age identity/);
   });
 
   it.each(FORMS)('finds %s in base64, behind any word and over many lines', (_, bytes) => {
     const base64 = bytes.toString('base64');
     for (const before of ['', 'a', 'ab', 'abc ']) {
       const lines = base64.replaceAll(/.{64}/g, '$&\n   ');
-      expect(findPrivateKey(utf8(`#!/bin/sh\necho ${before}${base64} | base64 -d\n`))).toMatch(/in base64$/);
-      expect(findPrivateKey(utf8(`content: |\n   ${before}${lines}\n`))).toMatch(/in base64$/);
+      expect(find(utf8(`#!/bin/sh\necho ${before}${base64} | base64 -d\n`))).toMatch(/in base64$/);
+      expect(find(utf8(`content: |\n   ${before}${lines}\n`))).toMatch(/in base64$/);
     }
-    expect(findPrivateKey(utf8(JSON.stringify({ content: base64.replaceAll(/.{64}/g, '$&\r\n') })))).toMatch(/in base64$/);
+    expect(find(utf8(JSON.stringify({ content: base64.replaceAll(/.{64}/g, '$&\r\n') })))).toMatch(/in base64$/);
+  });
+
+  it.each(FORMS)('finds %s in gzip inside base64', (_, bytes) => {
+    const write = (packed: Uint8Array) =>
+      utf8(`#cloud-config\nwrite_files:\n- encoding: gz+b64\n  content: ${Buffer.from(packed).toString('base64')}\n`);
+    // What does not get smaller stands in gzip as it is.
+    expect(find(write(gzip(bytes)))).toMatch(/in base64$/);
+    expect(find(write(gzip(utf8(`x: ${bytes.toString('base64')}`))))).toMatch(/in base64, in gzip, in base64$/);
+  });
+
+  it('takes gzip that cannot be looked into for what it could be, and leaves what is public in it', () => {
+    const write = (packed: Uint8Array) => utf8(`content: ${Buffer.from(packed).toString('base64')}\n`);
+    const cut = gzip(randomBytes(300)).subarray(0, 200);
+    const bomb = gzip(new Uint8Array(8 * 1024 * 1024 + 1));
+    for (const packed of [cut, bomb]) expect(find(write(packed))).toBe('gzip that cannot be looked into, in base64');
+    expect(find(write(gzip(utf8(`nothing to see here, and nothing to hide in ${'Q'.repeat(80)} either, as far as it goes`))))).toBeUndefined();
   });
 
   it('leaves what is public', () => {
@@ -47,15 +65,15 @@ describe('private keys', () => {
     const publicPem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }) as string;
     expect(new X509Certificate(certificate.der).ca).toBe(true);
     for (const bytes of [certificate.der, utf8(publicPem), utf8(Buffer.from(certificate.der).toString('base64')), Uint8Array.of(0xff, 0)])
-      expect(findPrivateKey(bytes)).toBeUndefined();
-    expect(findPrivateKey(utf8('{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAA"}'))).toBeUndefined();
+      expect(find(bytes)).toBeUndefined();
+    expect(find(utf8('{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAA"}'))).toBeUndefined();
   });
 
   it('looks into programs for text only', () => {
     const program = new Uint8Array(MAX_USER_DATA_BYTES + 1);
     program.set(der(p256));
-    expect(findPrivateKey(program)).toBeUndefined();
+    expect(find(program)).toBeUndefined();
     program.set(utf8(pem(p256)));
-    expect(findPrivateKey(program)).toBe('a PEM block of a private key');
+    expect(find(program)).toBe('a PEM block of a private key');
   });
 });

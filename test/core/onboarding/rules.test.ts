@@ -7,7 +7,7 @@ import { assertNoPrivateKey, assertPaths, assertToken, assertUrls, placeOfUrl } 
 import { checkPackageToken } from '../../../src/core/onboarding/token.ts';
 import { hostOfUrl } from '../../../src/core/onboarding/values.ts';
 import type { Instant } from '../../../src/core/time.ts';
-import { gzip } from '../../../src/adapters/gzip.ts';
+import { gunzip, gzip } from '../../../src/adapters/gzip.ts';
 import { ASSETS, NOW, onboardingWith, packageModel, tokenWith, TRUST_PARTS } from '../../fakes/package-model.ts';
 
 const trustAt = (https: string, nodeCert: string) => {
@@ -130,13 +130,13 @@ describe('places of files', () => {
 describe('private keys', () => {
   it.each(['PRIVATE KEY', 'EC PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'OPENSSH PRIVATE KEY'])('finds a %s', (label) => {
     const bytes = utf8(`text\n-----BEGIN ${label}-----\nAAAA\n`);
-    expect(() => assertNoPrivateKey([{ path: 'x', bytes }])).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
+    expect(() => assertNoPrivateKey([{ path: 'x', bytes }], gunzip)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
   });
 
   it('keeps a key out of a package wherever it hides', async () => {
     const peers = [{ address: 'n1:1', labels: { note: '-----BEGIN PRIVATE KEY-----' } }];
     const model = await packageModel({ onboarding: { join_urls: ['https://control.example.internal'] }, seedPeers: { peers } });
-    const input = { model, format: 'cloud-config', trust: TRUST_PARTS, assets: ASSETS, gzip } as const;
+    const input = { model, format: 'cloud-config', trust: TRUST_PARTS, assets: ASSETS, gzip, gunzip } as const;
     expect(() => assemblePackage(input)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PRIVATE_KEY' }));
   });
 });
