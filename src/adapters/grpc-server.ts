@@ -26,6 +26,7 @@ import { ClusterService } from '../proto/gen/gastrolog/v1/cluster_pb.ts';
 import { ErrorInfoSchema } from '../proto/gen/google/rpc/error_info_pb.ts';
 import { Bootstrap } from '../proto/gen/joinery/v1/bootstrap_pb.ts';
 import { bytesOf, callHandler, type CallContext, jsonOf, Refusal, type RestCall, revocations, textOf } from './grpc-calls.ts';
+import { capDeadline, MAX_DEADLINE_MS, refuseUnknown } from './grpc-edges.ts';
 import * as map from './grpc-messages.ts';
 import { addressOf, certificateOf } from './http-connections.ts';
 import { socketOf } from './http-exchange.ts';
@@ -63,8 +64,6 @@ export interface GrpcHandler {
 const MAX_STREAMS = 200;
 /** Of one certificate: one node must not take the places of all others. */
 const MAX_STREAMS_EACH = 10;
-/** A call is over by then, whatever deadline its caller named. */
-const MAX_DEADLINE_MS = 60_000;
 
 const peerKey = createContextKey<HttpPeer>({ address: '', correlationId: 'none' });
 
@@ -73,7 +72,6 @@ export function grpcHandler(options: GrpcOptions): GrpcHandler {
   const ending = { controller: new AbortController() };
   const router = createConnectRouter({
     readMaxBytes: options.limits().body,
-    maxTimeoutMs: MAX_DEADLINE_MS,
     // Requests are small, and what is not unpacked cannot be a bomb.
     acceptCompression: [],
     interceptors: [],
@@ -87,14 +85,16 @@ export function grpcHandler(options: GrpcOptions): GrpcHandler {
       refuseUnknown(request, response);
       return;
     }
-    const timers = endSlow(request, response, {
-      requestMs: options.limits().request_timeout * 1000,
-      unary: handler.method.methodKind === 'unary',
-    });
+    const unary = handler.method.methodKind === 'unary';
+    const timers = endSlow(request, response, { requestMs: options.limits().request_timeout * 1000, unary });
     response.once('close', () => timers.forEach(clearTimeout));
     // Within the promise: the authority of a request is the peer's choice and may be no host at all.
     void Promise.resolve()
-      .then(() => handler(universalRequestFromNodeRequest(request, response, undefined, contextOf(request, options))))
+      .then(() => {
+        const universal = universalRequestFromNodeRequest(request, response, undefined, contextOf(request, options));
+        capDeadline(universal.header, unary);
+        return handler(universal);
+      })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch(() => endBroken(request, response));
   };
@@ -110,16 +110,6 @@ export function grpcHandler(options: GrpcOptions): GrpcHandler {
 function endBroken({ stream }: Partial<Http2ServerRequest>, response: Http2ServerResponse): void {
   if (stream === undefined) response.destroy();
   else if (!stream.closed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-}
-
-/** gRPC's own way of saying that there is no such service, in one frame, and 404 for all others. */
-function refuseUnknown({ headers, stream }: Partial<Http2ServerRequest>, response: Http2ServerResponse): void {
-  if (stream !== undefined && (headers?.['content-type'] ?? '').startsWith('application/grpc')) {
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '12' }, { endStream: true });
-    return;
-  }
-  response.writeHead(404);
-  response.end();
 }
 
 /** What is sent, or read, byte by byte holds its place no longer than with REST. */

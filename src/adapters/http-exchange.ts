@@ -143,12 +143,14 @@ function send(
 ): Promise<void> {
   const http1 = request.httpVersionMajor === 1;
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  // RFC 9110 section 8.6: 204 has no length, and 304 not that of an empty body.
+  const withBody = status !== 304 && status !== 204;
   const all: Record<string, string | number> = {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-correlation-id': correlationId,
     ...headers,
-    ...(status !== 304 && { 'content-length': bytes.length }),
+    ...(withBody && { 'content-length': bytes.length }),
     ...(http1 && close && { connection: 'close' }),
   };
   return new Promise((resolve) => {
@@ -168,7 +170,7 @@ function send(
       resolve();
     });
     (response as Http1Response).writeHead(status, all);
-    if (request.method === 'HEAD' || status === 304) response.end();
+    if (request.method === 'HEAD' || !withBody) response.end();
     else response.end(bytes);
   });
 }

@@ -124,8 +124,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     endWhenIdle(session, options.limits().idle_timeout * 1000);
   });
   server.on('clientError', refuseUnreadable);
-  server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+  const arrived = (request: Http2ServerRequest, response: Http2ServerResponse): void =>
     dispatch(options, { request, response, stopping, work });
+  server.on('request', arrived);
+  // RFC 9110 section 10.1.1: who asks first whether to send a body is not told to send one that will be refused.
+  server.on('checkContinue', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    if (Number(request.headers['content-length'] ?? 0) <= options.limits().body) response.writeContinue();
+    arrived(request, response);
   });
   const address = await listenOn(server, options.listen, 'listen');
   return {

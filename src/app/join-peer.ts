@@ -42,8 +42,8 @@ export interface JoinOutcome {
   /** Whether the token, or the certificate, was authentic. */
   readonly authenticated: boolean;
   readonly correlationId: string;
-  /** Id of an authentic token. */
-  readonly token?: string;
+  /** Id of an authentic token, or serial number of an authentic certificate: what the caller proved. */
+  readonly subject?: string;
 }
 
 export type AlertKind =

@@ -77,7 +77,7 @@ function tell(
     ...(authenticated && {
       ...(cluster !== undefined && { cluster }),
       ...(node !== undefined && { node }),
-      ...(subject !== undefined && { token: subject }),
+      ...(subject !== undefined && { subject }),
     }),
   });
 }

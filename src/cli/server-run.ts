@@ -27,6 +27,7 @@ import { createAdminHandler } from '../server/admin-listener.ts';
 import { problemResponse } from '../server/responses.ts';
 import { credentialFiles, type FoundCredentials, readCredentials } from './server-credentials.ts';
 import { PROVIDER_TRUST, providerJobs, TELL_PROVIDERS } from './provider-jobs.ts';
+import { diskProbe } from './server-disk.ts';
 import { gaugesJob } from './server-gauges.ts';
 import { type Jobs, startJobs } from './server-jobs.ts';
 import type { AssembledServer } from './server-service.ts';
@@ -71,7 +72,7 @@ export async function runServer(assembled: AssembledServer, options: RunOptions)
     newCorrelationId: () => uuidV4(systemRandom),
     refuse: (status, code, correlationId) => problemResponse(new JoineryError(code, REFUSALS[code]), correlationId, status),
   });
-  const state: State = { assembled, http, credentials, options, revoked: {}, stopping: false };
+  const state: State = { assembled, http, credentials, options, revoked: {}, disk: diskProbe(service.realm), stopping: false };
   const admin = await startPlainServer(
     listenAddress(service.realm.config.server?.admin_listen ?? DEFAULT_ADMIN_LISTEN),
     adminHandler(state),
@@ -127,6 +128,7 @@ interface State {
   readonly options: RunOptions;
   /** Authorities whose list says too little. */
   readonly revoked: { authorities?: Set<string> };
+  readonly disk: () => Promise<void>;
   stopping: boolean;
 }
 
@@ -148,7 +150,7 @@ function adminHandler(state: State) {
 }
 
 /** What is not as it must be to serve, in words for whoever runs the server. */
-async function problemsOf({ stopping, assembled: { service }, credentials }: State): Promise<readonly string[]> {
+async function problemsOf({ stopping, assembled: { service }, credentials, disk }: State): Promise<readonly string[]> {
   const { realm } = service;
   if (stopping) return ['stopping'];
   const problems: string[] = [];
@@ -161,6 +163,7 @@ async function problemsOf({ stopping, assembled: { service }, credentials }: Sta
     }
   };
   await probe('store', () => realm.store.get('realm'));
+  await probe('disk', disk);
   await probe('trust', () => service.trustChains());
   for (const { name } of realm.config.clusters) await probe(`cluster ${name}`, () => service.issuerOf(name));
   return problems;

@@ -10,15 +10,15 @@ export interface AdminWorld {
 
 const TEXT = 'text/plain; charset=utf-8';
 
-const text = (status: number, body: string, type = TEXT): ServerResponse => ({
+const text = (status: number, body: string, type = TEXT, more: ServerResponse['headers'] = {}): ServerResponse => ({
   status,
-  headers: { 'content-type': type, 'cache-control': 'no-store' },
+  headers: { 'content-type': type, 'cache-control': 'no-store', ...more },
   body,
 });
 
 export function createAdminHandler(world: AdminWorld): HttpHandler {
   return async ({ method, path }) => {
-    if (method !== 'GET' && method !== 'HEAD') return text(405, 'GET only\n');
+    if (method !== 'GET' && method !== 'HEAD') return text(405, 'GET only\n', TEXT, { allow: 'GET, HEAD' });
     switch (path) {
       case '/healthz':
         return text(200, 'ok\n');

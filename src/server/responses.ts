@@ -19,20 +19,23 @@ export function problemResponse(error: unknown, correlationId: string, status?: 
   const retry = problem.retry_after ?? (problem.status === 503 ? 1 : undefined);
   return {
     status: problem.status,
-    headers: { 'content-type': PROBLEM_TYPE, ...(retry !== undefined && { 'retry-after': String(retry) }), ...challengeOf(problem.status) },
+    headers: { 'content-type': PROBLEM_TYPE, ...(retry !== undefined && { 'retry-after': String(retry) }), ...MORE[problem.status] },
     body: `${canonicalJson(problem as unknown as JsonObject)}\n`,
   };
 }
 
-/** RFC 9110 section 11.6.1: a 401 names a scheme. Tokens are in the body, certificates in the handshake: `Joinery` stands for both. */
-function challengeOf(status: number): Readonly<Record<string, string>> {
-  return status === 401 ? { 'www-authenticate': 'Joinery' } : {};
-}
+/** What a status brings with it. */
+const MORE: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  // RFC 9110 section 11.6.1: a scheme. Tokens are in the body, certificates in the handshake: `Joinery` stands for both.
+  401: { 'www-authenticate': 'Joinery' },
+  // Section 15.5.16: what would have been read.
+  415: { accept: 'application/json', 'accept-encoding': 'identity' },
+};
 
 /** A document, or 304 for who has it already (RFC 9110 section 13.1.2). */
 export function documentResponse(request: ServerRequest, { type, bytes, etag }: PublicDocument): ServerResponse {
   // `no-cache`: kept, and asked for again each time; trust that changes must not be read from a cache.
-  const headers = { 'content-type': type, etag, 'cache-control': 'no-cache' };
+  const headers = { 'content-type': type, etag, 'cache-control': 'no-cache', vary: 'accept' };
   return matches(request, etag) ? { status: 304, headers, body: '' } : { status: 200, headers, body: bytes };
 }
 
@@ -42,9 +45,24 @@ export function matches({ headers }: ServerRequest, etag: string): boolean {
   return tags.includes(etag) || tags.includes('*');
 }
 
-/** Whether the caller asked for PEM rather than JSON. */
+/** Whether the caller named PEM and does not like JSON better (RFC 9110 section 12.5.1); who accepts neither gets JSON. */
 export function wantsChain({ headers }: ServerRequest): boolean {
-  return (headers.get('accept') ?? '').split(',').some((range) => range.split(';', 1)[0]?.trim().toLowerCase() === CHAIN_TYPE);
+  const accepted = weights(headers.get('accept') ?? '');
+  const chain = accepted.get(CHAIN_TYPE) ?? 0;
+  const json = accepted.get('application/json') ?? accepted.get('application/*') ?? accepted.get('*/*') ?? 0;
+  return chain > 0 && chain >= json;
+}
+
+/** The media ranges of a header in lower case, with what each is worth to the caller: 0 to 1. */
+function weights(accept: string): ReadonlyMap<string, number> {
+  return new Map(
+    accept.split(',').map((text) => {
+      const [range = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+      const [, weight = '1'] =
+        parameters.map((parameter) => /^q=([01](?:\.\d{0,3})?)$/.exec(parameter) ?? []).find(([found]) => found) ?? [];
+      return [range, Number(weight)];
+    }),
+  );
 }
 
 /** The JSON of a body. @throws ERR_REQUEST_TYPE, ERR_REQUEST_MALFORMED */

@@ -35,9 +35,20 @@ export function router(routes: readonly Route[]): Find {
     const route = here.find((candidate) => candidate.method === wanted);
     if (route !== undefined) return { route: route.path, handle: (request) => route.handle(request, parametersOf(route, path)) };
     if (here.length === 0) throw new JoineryError('ERR_ROUTE_NOT_FOUND', 'path: expected a route of this server, found another');
-    const known = here.map((candidate) => candidate.method);
-    throw new JoineryError('ERR_ROUTE_METHOD', `method: expected ${known.join(' or ')}, found another`, { details: { allow: known } });
+    const allow = allowed(here);
+    if (method === 'OPTIONS') return { route: (here[0] as Compiled).path, handle: () => Promise.resolve(options(allow)) };
+    throw new JoineryError('ERR_ROUTE_METHOD', `method: expected ${allow.join(' or ')}, found another`, { details: { allow } });
   };
+}
+
+/** What GET answers, HEAD answers too, and OPTIONS tells of both (RFC 9110 section 9.3). */
+function allowed(routes: readonly Route[]): readonly string[] {
+  const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return [...methods.toSorted(), 'OPTIONS'];
+}
+
+function options(allow: readonly string[]): ServerResponse {
+  return { status: 204, headers: { allow: allow.join(', ') }, body: '' };
 }
 
 function compile(route: Route): Compiled {

@@ -142,7 +142,7 @@ function fieldsOf({
   seconds,
   authenticated,
   correlationId,
-  token,
+  subject,
 }: JoinOutcome): JsonObject {
   return {
     correlation_id: correlationId,
@@ -152,7 +152,7 @@ function fieldsOf({
     transport,
     cluster,
     node,
-    token_id: token,
+    subject,
     address,
     authenticated,
     seconds: { ...seconds },

@@ -6,6 +6,7 @@ import { createGrpcWebTransport } from '@connectrpc/connect-node';
 import grpc from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { capDeadline } from '../../src/adapters/grpc-edges.ts';
 import { GRPC_CODES } from '../../src/adapters/grpc-server.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
 import { ERRORS, JoineryError } from '../../src/core/errors.ts';
@@ -14,6 +15,7 @@ import type { HttpHandler, ServerRequest, ServerResponse } from '../../src/core/
 import { problemOf } from '../../src/core/join/problem.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { ErrorInfoSchema } from '../../src/proto/gen/google/rpc/error_info_pb.ts';
+import { ClusterService } from '../../src/proto/gen/gastrolog/v1/cluster_pb.ts';
 import { Bootstrap } from '../../src/proto/gen/joinery/v1/bootstrap_pb.ts';
 import { type Fields, grpcJsClient, type GrpcJsClient, statusOf } from '../fakes/grpc-js.ts';
 import { grpcListener, type GrpcListener, type GrpcListenerOptions, keyPemOf, pemOf, ROOT } from '../fakes/grpc-listener.ts';
@@ -306,8 +308,47 @@ describe('refusals', () => {
     clients.push(gastrolog);
     expect((await refused(gastrolog.call('Enroll', {}))).code).toBe(grpc.status.UNIMPLEMENTED);
     expect(await rest('/joinery.v1.Bootstrap/Nothing')).toBe(404);
+    for (const httpVersion of ['1.1', '2'] as const)
+      await expect(createClient(ClusterService, webTransport(httpVersion)).enroll({})).rejects.toMatchObject({ code: Code.Unimplemented });
+  });
+
+  test('a deadline that is longer than the server takes is shortened and no reason to refuse', async () => {
+    await serve(() => Promise.resolve(ok({ nonce: 'n', expires_at: TIME })));
+    expect(await client.call('CreateChallenge', {}, 3600)).toMatchObject({ nonce: 'n' });
+    const web = createClient(Bootstrap, webTransport('2'));
+    expect(await web.createChallenge({}, { timeoutMs: 90_000 })).toMatchObject({ nonce: 'n' });
+    expect(
+      await rest('/joinery.v1.Bootstrap/CreateChallenge', '{}', { 'content-type': 'application/json', 'connect-timeout-ms': '9999999999' }),
+    ).toBe(200);
+  });
+
+  test('deadlines are capped by what a call, or a timer, may last', () => {
+    const capped = (name: string, value: string, unary: boolean): string | null => {
+      const headers = new Headers({ [name]: value });
+      capDeadline(headers, unary);
+      return headers.get(name);
+    };
+    expect(['60S', '61S', '2M', '99999999H', '1n', '60000m', 'soon'].map((value) => capped('grpc-timeout', value, true))).toEqual([
+      '60S',
+      '60S',
+      '60S',
+      '60S',
+      '1n',
+      '60000m',
+      'soon',
+    ]);
+    expect(['24H', '1000H'].map((value) => capped('grpc-timeout', value, false))).toEqual(['24H', '2147483S']);
+    expect(['60000', '60001', '-1'].map((value) => capped('connect-timeout-ms', value, true))).toEqual(['60000', '60000', '-1']);
+    expect(capped('connect-timeout-ms', '9999999999', false)).toBe('2147483000');
   });
 });
+
+const webTransport = (httpVersion: '1.1' | '2') =>
+  createGrpcWebTransport({
+    baseUrl: `https://localhost:${listener.port}`,
+    httpVersion,
+    nodeOptions: { ca: pemOf(ROOT) },
+  } as Parameters<typeof createGrpcWebTransport>[0]);
 
 /** Status of a POST over HTTP/1.1. */
 function rest(
@@ -351,12 +392,7 @@ describe('other protocols and broken peers', () => {
       ),
     );
     for (const httpVersion of ['1.1', '2'] as const) {
-      const transport = createGrpcWebTransport({
-        baseUrl: `https://localhost:${listener.port}`,
-        httpVersion,
-        nodeOptions: { ca: pemOf(ROOT) },
-      } as Parameters<typeof createGrpcWebTransport>[0]);
-      const web = createClient(Bootstrap, transport);
+      const web = createClient(Bootstrap, webTransport(httpVersion));
       expect(await web.createChallenge({})).toMatchObject({ nonce: 'n' });
       const error = await web.join({ token: 't', csr: 'c' }).catch((reason: unknown) => ConnectError.from(reason));
       expect(error).toMatchObject({ code: Code.Unauthenticated });

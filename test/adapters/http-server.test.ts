@@ -299,6 +299,33 @@ it('refuses a body that is announced too large before it comes, and two hosts, a
   expect(JSON.parse((await ask1(server, 'https://localhost:1/v1/ca?since=3?4')).text)).toMatchObject({ path: '/v1/ca', since: '3?4' });
 });
 
+it('tells who asks before a body is sent whether it is wanted', async () => {
+  const server = await start();
+  const asking = async (length: number, body: string): Promise<string> => {
+    const peer = await socket(server, { ALPNProtocols: ['http/1.1'] });
+    peer.write(`POST /v1/join HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`);
+    const answer = rest(peer);
+    await sleep(100);
+    peer.write(body);
+    return answer;
+  };
+  expect(await asking(99_999_999, '')).toMatch(/^HTTP\/1\.1 413 /);
+  expect(await asking(2, '{}')).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+});
+
+it('gives no length to an answer that has no body', async () => {
+  const server = await start((request: ServerRequest) =>
+    Promise.resolve({ status: Number(request.path.slice(1)), headers: { allow: 'GET' }, body: '' }),
+  );
+  const over = await session(server);
+  for (const status of [204, 304]) {
+    expect((await ask(over, `/${status}`)).headers).not.toHaveProperty('content-length');
+    expect((await ask1(server, `/${status}`)).headers).not.toHaveProperty('content-length');
+  }
+  const head = await ask1(server, '/200', { method: 'HEAD' });
+  expect([head.headers['content-length'], head.text]).toEqual(['0', '']);
+});
+
 it('answers for a handler that throws, and tells a handler when the peer has gone', async () => {
   let gone = false;
   const server = await start(async (request: ServerRequest) => {

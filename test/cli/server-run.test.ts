@@ -1,6 +1,6 @@
 /** A running server in this process: its certificate from files, reloads that fail, readiness, cuts, jobs, and what moves `server start`. */
 import { once } from 'node:events';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -10,6 +10,7 @@ import { createBootstrapServer } from '../../src/bootstrap-server.ts';
 import type { Context } from '../../src/cli/context.ts';
 import { withIo } from '../../src/cli/io.ts';
 import { serve } from '../../src/cli/server-command.ts';
+import { PROBE_FILE } from '../../src/cli/server-disk.ts';
 import { startJobs } from '../../src/cli/server-jobs.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
 import { JoineryError } from '../../src/core/errors.ts';
@@ -108,6 +109,14 @@ describe('a running server', () => {
     await server.reload();
     expect(await ready()).toBe('ready\n');
     expect(logged(server, 'configuration reload ok').length).toBeGreaterThan(0);
+  });
+
+  it('is not ready where the disk of the realm takes no writes', async () => {
+    mkdirSync(join(realm.directory, PROBE_FILE, 'in-the-way'), { recursive: true });
+    const server = await live();
+    const answer = await fetch(`${server.adminUrl}/readyz`);
+    expect([answer.status, await answer.text()]).toEqual([503, 'disk: ERR_FILE_ACCESS\n']);
+    rmSync(join(realm.directory, PROBE_FILE), { recursive: true });
   });
 
   it('keeps its configuration when another cannot be read', async () => {

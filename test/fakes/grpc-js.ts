@@ -16,7 +16,7 @@ export interface GrpcJsOptions {
 }
 
 export interface GrpcJsClient {
-  call(method: string, request: Fields): Promise<Fields>;
+  call(method: string, request: Fields, seconds?: number): Promise<Fields>;
   /** Messages until the stream ends; `onMessage` may cancel it by returning false. */
   stream(method: string, request: Fields, onMessage: (message: Fields) => boolean): Promise<Fields[]>;
   close(): void;
@@ -59,13 +59,13 @@ export function grpcJsClient(
   };
   const methods = client as unknown as Record<string, Method>;
   return {
-    call: (method, request) =>
+    call: (method, request, seconds = 10) =>
       new Promise((resolve, reject) => {
         methods[method]?.call(
           client,
           request,
           metadata(),
-          { deadline: Date.now() + 10_000 },
+          { deadline: Date.now() + seconds * 1000 },
           (error: grpc.ServiceError | null, reply: Fields) => (error === null ? resolve(reply) : reject(error)),
         );
       }),

@@ -104,11 +104,13 @@ describe('routes', () => {
   });
 
   it('names the methods that a path takes, and answers HEAD as GET', async () => {
-    expect(await ask('/v1/join')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
-    expect(await ask('/v1/ca', { method: 'DELETE' })).toMatchObject({ status: 405, headers: { allow: 'GET' } });
+    expect(await ask('/v1/join')).toMatchObject({ status: 405, headers: { allow: 'POST, OPTIONS' } });
+    expect(await ask('/v1/ca', { method: 'DELETE' })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } });
     expect((await ask('/v1/ca', { method: 'HEAD' })).status).toBe(200);
     expect(served.map(({ route }) => route)).toEqual(['none', 'none', '/v1/ca']);
-    expect((await ask('/v1/revocations', { method: 'PUT' })).headers['allow']).toBe('GET, POST');
+    expect((await ask('/v1/revocations', { method: 'PUT' })).headers['allow']).toBe('GET, HEAD, POST, OPTIONS');
+    expect(await ask('/v1/ca', { method: 'OPTIONS' })).toMatchObject({ status: 204, headers: { allow: 'GET, HEAD, OPTIONS' }, body: '' });
+    expect((await ask('/v1/none', { method: 'OPTIONS' })).status).toBe(404);
   });
 
   it('offers what the configuration turns on, and nothing else', async () => {
@@ -123,6 +125,27 @@ describe('routes', () => {
       expect(await ask('/v1/ca', { headers: { 'if-none-match': tag } })).toMatchObject({ status: 304, body: '', headers: { etag } });
     }
     expect((await ask('/v1/ca', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+
+  it.each([
+    ['application/pem-certificate-chain', 'pem'],
+    ['Application/PEM-Certificate-Chain ; Q=0.5', 'pem'],
+    ['application/pem-certificate-chain, */*;q=0.1', 'pem'],
+    ['application/pem-certificate-chain;q=0.9, application/json;q=0.9', 'pem'],
+    ['application/json;q=0, application/*, application/pem-certificate-chain', 'pem'],
+    ['application/pem-certificate-chain;q=0', 'json'],
+    ['application/pem-certificate-chain;q=0.000, */*', 'json'],
+    ['application/pem-certificate-chain;q=0.5, application/*', 'json'],
+    ['*/*', 'json'],
+    ['text/html', 'json'],
+    ['application/pem-certificate-chain;q=2', 'pem'],
+    [';;,,q=1', 'json'],
+  ])('gives who accepts %s %s', async (accept, kind) => {
+    const { headers } = await ask('/v1/ca', { headers: { accept } });
+    expect(headers).toMatchObject({
+      'content-type': kind === 'pem' ? 'application/pem-certificate-chain' : 'application/json',
+      vary: 'accept',
+    });
   });
 
   it('gives PEM to who asks for it', async () => {
@@ -145,6 +168,7 @@ describe('bodies', () => {
       expect(jsonOf(await ask('/v1/join', { body, method: 'POST' }))).toMatchObject({ code: 'ERR_REQUEST_MALFORMED' });
     const typed = await ask('/v1/join', { body: '{}', headers: { 'content-type': 'text/xml' } });
     expect(jsonOf(typed)).toMatchObject({ status: 415, code: 'ERR_REQUEST_TYPE', correlation_id: 'asked' });
+    expect(typed.headers).toMatchObject({ accept: 'application/json', 'accept-encoding': 'identity' });
     expect((await ask('/v1/join', { body: '{}', headers: { 'content-encoding': 'gzip' } })).status).toBe(415);
     expect((await ask('/v1/join', { body: '{}', headers: { 'content-encoding': 'identity' } })).status).toBe(400);
     expect(world.watched.outcomes.at(-1)).toMatchObject({ operation: 'join', result: 'refused', authenticated: false });

@@ -20,7 +20,7 @@ const OUTCOME: JoinOutcome = {
   seconds: { verify: 0.001, policy: 0.0002, sign: 0.0004, commit: 0.002, total: 0.004 },
   authenticated: true,
   correlationId: 'c-1',
-  token: 'id-1',
+  subject: 'id-1',
 };
 
 let clock: ReturnType<typeof fakeClock>;
@@ -63,7 +63,7 @@ describe('outcomes', () => {
       service: 'joinery',
       msg: 'join accepted',
       correlation_id: 'c-1',
-      token_id: 'id-1',
+      subject: 'id-1',
       cluster: 'prod',
       node: 'n-1',
       address: '192.0.2.1',
