@@ -30,7 +30,9 @@ const MAX_KEY = 16 * 1024;
  * @throws ERR_FILE_ACCESS, ERR_FILE_DISK_FULL
  */
 export async function pendingKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PendingKey> {
-  const key = (await keptKey(world, directory, purpose)) ?? (await makeKey(world, directory, purpose));
+  // Looked at first: what is not there yet, and then is, is the new key of another run.
+  const old = (await world.files.stat(identityLayout(directory).pendingKey)) !== undefined;
+  const key = (await keptKey(world, directory, purpose)) ?? (await makeKey(world, directory, { purpose, old }));
   return { key, pem: new Secret(await key.toPem(undefined)), csr: await csrNaming(key.signing(), []) };
 }
 
@@ -45,11 +47,17 @@ async function keptKey({ files, keys }: PendingKeyWorld, directory: string, purp
   }
 }
 
-async function makeKey(world: PendingKeyWorld, directory: string, purpose: string): Promise<PortableKey> {
+interface NewKey {
+  readonly purpose: string;
+  /** Whether a key that serves no more lies in its place. */
+  readonly old: boolean;
+}
+
+async function makeKey(world: PendingKeyWorld, directory: string, { purpose, old }: NewKey): Promise<PortableKey> {
   const { files, keys } = world;
   const { pending, pendingKey: path, pendingFor } = identityLayout(directory);
   await shareDirectory(files, pending, 0o700);
-  if ((await files.stat(path)) !== undefined) await files.remove(path);
+  if (old) await files.remove(path);
   // The purpose first: a key without one is thrown away before it was ever sent.
   await files.replace(pendingFor, utf8(`${purpose}\n`), 0o600);
   const key = keys.generate('p256');

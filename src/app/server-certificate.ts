@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../core/canonical-json.ts';
 import { fromBase64, toPem } from '../core/encoding.ts';
-import { JoineryError } from '../core/errors.ts';
+import { isJoineryError, JoineryError } from '../core/errors.ts';
 import { KEY_TYPES, type KeyReference } from '../core/key-ports.ts';
 import { array, integer, object, oneOf, type Parsed, parseDocument, string } from '../core/parse.ts';
 import type { StoreCheck } from '../core/ports.ts';
@@ -53,10 +53,20 @@ export interface ServerCertificate {
 }
 
 /**
- * The present certificate, or a new one when it is due.
+ * The present certificate, or a new one when it is due. Servers of one realm that start at the same moment end up with the same one.
+ * @param tries how often another process may be faster.
  * @throws ERR_SERVER_ISSUER, ERR_SERVER_CERTIFICATE without any name, ERR_CA_*, ERR_KEY_*, ERR_STORE_CONFLICT
  */
-export async function serverCertificate(realm: Realm): Promise<ServerCertificate> {
+export async function serverCertificate(realm: Realm, tries = 5): Promise<ServerCertificate> {
+  try {
+    return await presentOrNew(realm);
+  } catch (error) {
+    if (tries > 1 && isJoineryError(error, 'ERR_STORE_CONFLICT')) return serverCertificate(realm, tries - 1);
+    throw error;
+  }
+}
+
+async function presentOrNew(realm: Realm): Promise<ServerCertificate> {
   const ca = await issuerOf(realm);
   const names = serverNames(realm.config);
   const { stored, record, check } = await readStored(realm);

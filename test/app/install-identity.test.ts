@@ -260,6 +260,32 @@ describe('the pending key', () => {
     }
   });
 
+  test('of a run that is late is that of the first one', async () => {
+    const directory = place();
+    mkdirSync(directory);
+    let first: string | undefined;
+    const late: typeof systemFiles = {
+      ...systemFiles,
+      // The other run makes its key after this one has looked, and before it makes its own.
+      makeDirectory: async (...args) => {
+        first = (await pendingKey(world(), directory, 'join')).pem.reveal();
+        return systemFiles.makeDirectory(...args);
+      },
+    };
+    expect((await pendingKey(worldWith({ files: late }), directory, 'join')).pem.reveal()).toBe(first);
+    expect(first).toBeDefined();
+  });
+
+  test('is forgotten for its own purpose alone', async () => {
+    const directory = place();
+    mkdirSync(directory);
+    await pendingKey(world(), directory, 'join');
+    await forgetPendingKey(world(), directory, '0a');
+    expect(readdirSync(join(directory, 'pending'))).toContain('node.key');
+    await forgetPendingKey(world(), directory, 'join');
+    expect(readdirSync(join(directory, 'pending'))).toEqual([]);
+  });
+
   test('that cannot be written is told of', async () => {
     const directory = place();
     mkdirSync(directory);

@@ -31,6 +31,20 @@ const DAY = 86400;
 const withServer = (server: NonNullable<RealmConfig['server']>): JoinRealm => ({ ...realm, config: { ...realm.config, server } });
 const leafOf = (pem: string) => parseCertificate(parsePem(pem)[0]?.der as Uint8Array);
 
+describe('servers that start at the same moment', () => {
+  it('end up with one certificate', async () => {
+    const started = await Promise.all([serverCertificate(realm), serverCertificate(realm), serverCertificate(realm)]);
+    expect(new Set(started.map(({ serial }) => serial)).size).toBe(1);
+    expect(started.filter(({ issued }) => issued)).toHaveLength(1);
+  });
+
+  it('give up when the realm changes under their hands each time', async () => {
+    const commit = () => Promise.resolve({ ok: false as const, conflict: 'server-certificate' });
+    const busy = { ...realm, store: { ...realm.store, commit } };
+    await expect(serverCertificate(busy, 3)).rejects.toMatchObject({ code: 'ERR_STORE_CONFLICT' });
+  });
+});
+
 describe('the authority that issues', () => {
   it('is the newest online one under an active anchor', async () => {
     expect((await findIssuer(realm, 'control-plane-https', 'x')).record.name).toBe('web-issuing');
