@@ -280,14 +280,14 @@ describe('watching another process', () => {
     await watcher.get('a');
     await writer.commit(put('b', 1));
     await writer.commit({ checks: [], writes: [{ key: 'a', delete: true }], audit: [] });
-    await vi.waitFor(() => expect([...new Set(seen)].sort()).toEqual(['a', 'audit-log', 'b']), { timeout: 3000 });
+    await vi.waitFor(() => expect([...new Set(seen)].sort()).toEqual(['a', 'audit-log', 'b']), { timeout: 10_000 });
     stop();
     stopOther();
     const again: string[] = [];
     watcher.watch('c', (keys) => again.push(...keys));
     await watcher.get('a');
     await writer.commit(put('c', 1));
-    await vi.waitFor(() => expect(again).toEqual(['c']), { timeout: 3000 });
+    await vi.waitFor(() => expect(again).toEqual(['c']), { timeout: 10_000 });
     await watcher.close();
     await writer.close();
   });

@@ -273,7 +273,7 @@ describe('following', () => {
     );
     await record(realm, 1, 'ca.create');
     await record(realm, 2);
-    await vi.waitFor(() => expect(seen).toEqual(['s2', 's4', 's5']));
+    await vi.waitFor(() => expect(seen).toEqual(['s2', 's4', 's5']), { timeout: 5000 });
     await following.stop();
     await following.ended;
     await record(realm, 1);

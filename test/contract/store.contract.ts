@@ -235,10 +235,10 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ],
         audit: [],
       });
-      await vi.waitFor(() => expect([...new Set(seen)].sort()).toEqual(['node/1', 'node/2']));
+      await vi.waitFor(() => expect([...new Set(seen)].sort()).toEqual(['node/1', 'node/2']), { timeout: 5000 });
       expect(log).toEqual([]);
       await store.commit({ checks: [], writes: [], audit: [testEvent('refused')] });
-      await vi.waitFor(() => expect(log).toEqual([AUDIT_LOG_CHANGED]));
+      await vi.waitFor(() => expect(log).toEqual([AUDIT_LOG_CHANGED]), { timeout: 5000 });
       stop();
       stopLog();
       stop();
@@ -253,7 +253,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       const stop = store.watch('', (keys) => seen.push(...keys));
       await store.commit({ checks: [{ key: 'a', version: 7 }], writes: [{ key: 'a', value: 1 }], audit: [] });
       await store.commit(put('b', 1));
-      await vi.waitFor(() => expect(seen).toContain('b'));
+      await vi.waitFor(() => expect(seen).toContain('b'), { timeout: 5000 });
       expect(seen).not.toContain('a');
       stop();
     });

@@ -104,7 +104,7 @@ describe('what it starts', () => {
       expect(existsSync(join(place.directory, 'agent.prom'))).toBe(true);
       child.kill('SIGTERM');
       expect(await ended).toEqual([0, null]);
-      await vi.waitFor(() => expect(texts().at(-1)).toBe('STOPPING=1'));
+      await vi.waitFor(() => expect(texts().at(-1)).toBe('STOPPING=1'), { timeout: 10_000 });
     } finally {
       child.kill('SIGKILL');
       notify.close();

@@ -509,7 +509,7 @@ describe('RFC 4158 building', () => {
     }));
     const start = performance.now();
     expect(judge(leaf, [...pool, sub], [root])).toBe('ok');
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
 
   it('ends when 400 authorities all sign each other', () => {
