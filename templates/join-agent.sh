@@ -36,6 +36,8 @@ verb=
 if_due=
 deadline=${JOINERY_DEADLINE:-900}
 clock_deadline=300
+# For the request: names that the server wants to read in it.
+named=
 tmp=
 turn=
 # One request: seconds in all, and bytes of headers and body together.
@@ -381,7 +383,12 @@ problem() {
   done | tr '\n' ' '
 }
 
-# $1 path, $2 'identity' or '', $3 file with the body. Asks until there is an answer that asking again would not change.
+# What a request must name, where the identity provider of the cluster signs nothing else (ERR_CSR_NAMES).
+csr_names() {
+  sed -n 's/^.*"csr_names":"\([A-Za-z0-9:/._*,-]\{1,\}\)".*$/\1/p' "$tmp/body" | head -n 1
+}
+
+# $1 path, $2 'identity' or '', $3 file with the body, $4 what writes it. Asks until there is an answer that asking again would not change.
 ask_until_deadline() {
   started=$(ticks)
   bound=2
@@ -389,7 +396,15 @@ ask_until_deadline() {
     ask POST "$1" "$2" application/pem-certificate-chain "$3"
     case $failure in
       0) return 0 ;;
-      77) die 77 "refused by $why" ;;
+      77)
+        if [ -n "$named" ]; then die 77 "refused by $why"; fi
+        named=$(csr_names)
+        [ -n "$named" ] || die 77 "refused by $why"
+        # The same key: no second use of the token.
+        make_csr
+        "$4"
+        continue
+        ;;
     esac
     say warning "$why; asking again"
     wait=$(header retry-after)
@@ -446,7 +461,11 @@ make_key() {
 }
 
 make_csr() {
-  printf '[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nCN = node\n' >"$tmp/req.cnf"
+  {
+    printf '[req]\nprompt = no\ndistinguished_name = dn\n'
+    [ -z "$named" ] || printf 'req_extensions = names\n[names]\nsubjectAltName = %s\n' "$named"
+    printf '[dn]\nCN = node\n'
+  } >"$tmp/req.cnf"
   openssl req -new -sha256 -config "$tmp/req.cnf" -key "$dir/pending/node.key" -out "$tmp/node.csr" 2>"$tmp/said" ||
     die 69 "openssl: $(printable <"$tmp/said")"
 }
@@ -728,7 +747,7 @@ report_trust() {
 
 # $1 path, $2 'identity' or '', $3 identity that is expected, $4 join or renew
 obtain() {
-  ask_until_deadline "$1" "$2" "$tmp/request"
+  ask_until_deadline "$1" "$2" "$tmp/request" "$5"
   rm -f "$tmp/request"
   audit_id=$(header joinery-audit-id)
   split_chain
@@ -757,7 +776,7 @@ join() {
   make_key join
   make_csr
   write_join_body
-  obtain /v1/join '' '' join
+  obtain /v1/join '' '' join write_join_body
   hooks
 }
 
@@ -777,7 +796,7 @@ renew() {
   make_key "$(openssl x509 -in "$current/node.crt" -noout -serial | sed 's/^serial=//' | tr 'A-F' 'a-f')"
   make_csr
   write_renew_body
-  obtain /v1/renew identity "$(identity_of "$current/node.crt")" renew
+  obtain /v1/renew identity "$(identity_of "$current/node.crt")" renew write_renew_body
   hooks
 }
 

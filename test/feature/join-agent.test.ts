@@ -12,6 +12,7 @@ import { parsePem } from '../../src/core/encoding.ts';
 import { parseNodeMeta, parseNodeStatus } from '../../src/core/join/node-directory.ts';
 import type { Instant } from '../../src/core/time.ts';
 import { parseCsr } from '../../src/core/x509/csr.ts';
+import { generalNameText } from '../../src/core/x509/general-names.ts';
 import { OID } from '../../src/core/x509/oids.ts';
 import { make } from '../core/x509/make.ts';
 import { LOCALHOST } from '../fakes/tls-server.ts';
@@ -122,6 +123,27 @@ describe.concurrent.each([
       generation: 1,
       renew_after: RENEW_AFTER,
     });
+  });
+
+  it('names itself where the server wants that, with the same key, once', async () => {
+    const names = 'URI:spiffe://lab.example/prod/worker/n1,DNS:n1.lab.example';
+    const refuse = `{"code":"ERR_CSR_NAMES","correlation_id":"c-7","csr_names":"${names}","status":422}`;
+    const named = (csr: unknown): string => {
+      const { extensions, pin } = parseCsr(parsePem(csr as string)[0]?.der as Uint8Array);
+      return `${pin} ${(extensions.subjectAltName ?? []).map(generalNameText).join(',')}`;
+    };
+    const server = await serve((asked, response) => {
+      if (asked.path === '/v1/join' && named(asked.body['csr']).endsWith(' ')) response.writeHead(422).end(refuse);
+      else honest(asked, response);
+    });
+    const node = nodeFor(server);
+    expect(await node.run(['join'], { env })).toMatchObject({ status: 0 });
+    const [first, second] = server.asked.filter(({ path }) => path === '/v1/join').map(({ body }) => named(body['csr']));
+    expect(second).toBe(`${first}${names}`);
+    // Whoever wants more and more is refused.
+    const endless = await serve((_asked, response) => void response.writeHead(422).end(refuse));
+    expect(await nodeFor(endless).run(['join', ...NOW_OR_NEVER], { env })).toMatchObject({ status: 77 });
+    expect(endless.asked).toHaveLength(2);
   });
 
   it('joins once: a second run asks nobody', async () => {
