@@ -4,6 +4,7 @@ const PACKAGE = 'installs the package of npm, which an executable does not repla
 
 export const NOT_ON_EXECUTABLE: Readonly<Record<string, string>> = {
   'test/feature/agent-fleet.test.ts': SOURCES,
+  'test/feature/compile-cache.test.ts': 'runs bin/run.js, which keeps compiled code; an executable has its own inside',
   'test/feature/control-plane.test.ts': PACKAGE,
   'test/feature/crl-size.test.ts': SOURCES,
   'test/feature/embedding.test.ts': PACKAGE,
