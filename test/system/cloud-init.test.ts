@@ -1,23 +1,16 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderPackage, type RenderPackageResult } from '../../src/app/render-package.ts';
 import { packageRealm, packageWorld } from '../fakes/package-realm.ts';
+import { boot, makeRoot, run } from './debian-root.ts';
 
 const script = fileURLToPath(new URL('../../templates/trust-check.sh', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'joinery-cloud-init-'));
 const root = join(work, 'root');
 let rendered: RenderPackageResult;
-
-/** Runs a tool of a Debian package. */
-function run(command: string, args: readonly string[], env: Record<string, string | undefined> = process.env) {
-  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 300_000 });
-  if (error !== undefined) throw new Error(`${command}: ${error.message} (the packages are listed in .ci/run)`);
-  return { status, stdout, stderr };
-}
 
 function packageOf(tool: string, debianPackage: string): void {
   if (run('/bin/sh', ['-c', `command -v ${tool}`]).status === 0) return;
@@ -28,42 +21,8 @@ interface Body {
   write_files: { path: string; content: string }[];
 }
 
-/** The four stages of a boot, in namespaces of their own. */
-const BOOT = `set -e
-mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
-hostname joinery-test
-cloud-init init --local
-cloud-init init
-cloud-init modules --mode=config
-cloud-init modules --mode=final
-`;
-
-/** Only what the package uses: the rest would configure this machine's kernel or look for a network. */
-const MODULES = `datasource_list: [NoCloud]
-network: {config: disabled}
-cloud_init_modules: [bootcmd, write-files]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts-user]
-`;
-
-/** Boots the root with this user-data as its NoCloud seed. */
-function boot(userData: string) {
-  for (const path of ['var/lib/cloud', 'var/lib/joinery', 'var/log/cloud-init.log', 'var/log/cloud-init-output.log']) {
-    rmSync(join(root, path), { recursive: true, force: true });
-  }
-  const seed = join(root, 'var/lib/cloud/seed/nocloud');
-  mkdirSync(seed, { recursive: true });
-  writeFileSync(join(seed, 'user-data'), userData, { mode: 0o600 });
-  writeFileSync(join(seed, 'meta-data'), 'instance-id: joinery-test\nlocal-hostname: joinery-test\n');
-  writeFileSync(join(root, 'etc/cloud/cloud.cfg.d/99-joinery-test.cfg'), MODULES);
-  writeFileSync(join(root, 'boot.sh'), BOOT);
-  const namespaces = ['--mount', '--uts', '--ipc', '--pid', '--net', '--fork', '--kill-child'];
-  const { status } = run('unshare', [...namespaces, 'chroot', root, '/bin/sh', '/boot.sh']);
-  const { v1 } = JSON.parse(readFileSync(join(root, 'var/lib/cloud/data/result.json'), 'utf8')) as { v1: { errors: string[] } };
-  return { status, errors: v1.errors, log: readFileSync(join(root, 'var/log/cloud-init-output.log'), 'utf8') };
-}
-
+/** Boots the root with this user-data, on no network. */
+const bootWith = (userData: string) => boot(root, userData, { offline: true });
 const sha256sum = (path: string) => run('sha256sum', [path]).stdout.split(' ')[0];
 const userDataFile = () => join(rendered.out, 'user-data');
 
@@ -75,8 +34,7 @@ beforeAll(async () => {
   const world = await packageWorld();
   const joinUrls = ['https://boot.control.example.internal:9443', 'https://control.example.internal/$(id)&x;y'];
   rendered = await renderPackage(await packageRealm(), { cluster: 'prod', role: 'worker', joinUrls, out: join(work, 'pkg') }, world);
-  const made = run('mmdebstrap', ['--quiet', '--variant=minbase', '--include=cloud-init,openssl', 'bookworm', root]);
-  if (made.status !== 0) throw new Error(`mmdebstrap: expected a root, found status ${made.status}: ${made.stderr.slice(-2000)}`);
+  makeRoot(root, ['cloud-init', 'openssl']);
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -95,7 +53,7 @@ describe('the rendered package and the tools of others', () => {
   });
 
   it('boots: every file has its bytes, owner and mode, and the node finds its trust whole', () => {
-    const { status, errors, log } = boot(readFileSync(userDataFile(), 'utf8'));
+    const { status, errors, log } = bootWith(readFileSync(userDataFile(), 'utf8'));
     expect({ status, errors }).toEqual({ status: 0, errors: [] });
     expect(rendered.manifest.node_files).toHaveLength(11);
     for (const file of rendered.manifest.node_files) {
@@ -133,7 +91,7 @@ describe('the rendered package and the tools of others', () => {
     const body = JSON.parse(readFileSync(userDataFile(), 'utf8').slice('#cloud-config\n'.length)) as Body;
     const bundle = body.write_files.find((file) => file.path.endsWith('node-cert-lifecycle.pem')) as Body['write_files'][number];
     bundle.content += '\n';
-    const { errors, log } = boot(`#cloud-config\n${JSON.stringify(body)}`);
+    const { errors, log } = bootWith(`#cloud-config\n${JSON.stringify(body)}`);
     expect(errors.join(' ')).toContain('Runparts: 1 failures (runcmd)');
     expect(log).toMatch(/joinery trust-check: REFUSED: .*node-cert-lifecycle\.pem: expected SHA-256/);
   });

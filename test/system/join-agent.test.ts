@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,22 +19,17 @@ import {
   serverLeaf,
   strangerRoot,
 } from '../feature/agent-world.ts';
+import { boot, makeRoot, run, runIn } from './debian-root.ts';
 import { serverStart, type StartedServer, testRealm, type TestRealm } from '../feature/server-world.ts';
 
-const templates = fileURLToPath(new URL('../../templates', import.meta.url));
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const templates = join(repository, 'templates');
 const work = mkdtempSync(join(tmpdir(), 'joinery-agent-system-'));
 const root = join(work, 'root');
 const servers: AgentServer[] = [];
 const nodes: AgentNode[] = [];
 let realm: TestRealm;
 let server: StartedServer;
-
-/** Runs a tool of a Debian package. */
-function run(command: string, args: readonly string[], env: Record<string, string | undefined> = process.env) {
-  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env, timeout: 500_000 });
-  if (error !== undefined) throw new Error(`${command}: ${error.message} (the packages are listed in .ci/run)`);
-  return { status, stdout, stderr };
-}
 
 async function serve(...options: Parameters<typeof agentServer>): Promise<AgentServer> {
   const started = await agentServer(...options);
@@ -46,51 +41,6 @@ function nodeFor(url: string, options: Partial<Parameters<typeof agentNode>[0]> 
   const node = agentNode({ urls: [url], ...options });
   nodes.push(node);
   return node;
-}
-
-/** The four stages of a boot, in namespaces of their own but on the network of this machine, where the server is. */
-const BOOT = `set -e
-mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
-hostname joinery-test
-cloud-init init --local
-cloud-init init
-cloud-init modules --mode=config
-cloud-init modules --mode=final
-`;
-
-/** Only what the package uses: the rest would configure this machine's kernel or look for a network. */
-const MODULES = `datasource_list: [NoCloud]
-network: {config: disabled}
-cloud_init_modules: [bootcmd, write-files]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts-user]
-`;
-
-function boot(userData: string) {
-  for (const path of ['var/lib/cloud', 'var/lib/joinery', 'var/log/cloud-init.log', 'var/log/cloud-init-output.log']) {
-    rmSync(join(root, path), { recursive: true, force: true });
-  }
-  const seed = join(root, 'var/lib/cloud/seed/nocloud');
-  mkdirSync(seed, { recursive: true });
-  writeFileSync(join(seed, 'user-data'), userData, { mode: 0o600 });
-  writeFileSync(join(seed, 'meta-data'), 'instance-id: joinery-test\nlocal-hostname: joinery-test\n');
-  writeFileSync(join(root, 'etc/cloud/cloud.cfg.d/99-joinery-test.cfg'), MODULES);
-  writeFileSync(join(root, 'boot.sh'), BOOT);
-  const { status } = run('unshare', [
-    '--mount',
-    '--uts',
-    '--ipc',
-    '--pid',
-    '--fork',
-    '--kill-child',
-    'chroot',
-    root,
-    '/bin/sh',
-    '/boot.sh',
-  ]);
-  const { v1 } = JSON.parse(readFileSync(join(root, 'var/lib/cloud/data/result.json'), 'utf8')) as { v1: { errors: string[] } };
-  return { status, errors: v1.errors, log: readFileSync(join(root, 'var/log/cloud-init-output.log'), 'utf8') };
 }
 
 /** Renders a package for a node of the realm. @returns its directory. */
@@ -119,9 +69,8 @@ async function render(name: string, ...more: string[]): Promise<string> {
 beforeAll(async () => {
   realm = await testRealm();
   server = await serverStart.start(realm);
-  const include = 'cloud-init,openssl,curl,ca-certificates';
-  const made = run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${include}`, 'bookworm', root]);
-  if (made.status !== 0) throw new Error(`mmdebstrap: expected a root, found status ${made.status}: ${made.stderr.slice(-2000)}`);
+  // libatomic1 is what Node.js needs, where the agent is the program.
+  makeRoot(root, ['cloud-init', 'openssl', 'curl', 'ca-certificates', 'libatomic1']);
 }, 600_000);
 afterAll(async () => {
   await Promise.all([server.stop(), ...servers.map((each) => each.close())]);
@@ -132,7 +81,7 @@ afterAll(async () => {
 
 describe('a bare Debian with the package as its NoCloud seed', () => {
   it('boots, joins a real server by itself, and renews', async () => {
-    const { status, errors, log } = boot(readFileSync(join(await render('n1'), 'user-data'), 'utf8'));
+    const { status, errors, log } = boot(root, readFileSync(join(await render('n1'), 'user-data'), 'utf8'));
     expect({ status, errors, log }).toEqual({
       status: 0,
       errors: [],
@@ -168,7 +117,7 @@ describe('a bare Debian with the package as its NoCloud seed', () => {
     cpSync(join(root, 'usr/bin/curl'), join(root, 'usr/bin/curl.away'));
     rmSync(join(root, 'usr/bin/curl'));
     try {
-      const { errors, log } = boot(readFileSync(join(await render('n2', '--trust', 'url'), 'user-data'), 'utf8'));
+      const { errors, log } = boot(root, readFileSync(join(await render('n2', '--trust', 'url'), 'user-data'), 'utf8'));
       expect({ errors, log }).toEqual({ errors: [], log: expect.stringContaining('joinery join-agent: join: audit id ') as string });
       expect(log.match(/fetching the bundle with SHA-256/g)).toHaveLength(2);
     } finally {
@@ -176,11 +125,30 @@ describe('a bare Debian with the package as its NoCloud seed', () => {
     }
   });
 
+  it('joins and renews by the program where the package brings that', async () => {
+    // As an executable of one file does: it finds all that it needs, wherever it is called from.
+    const launcher = join(work, 'launcher');
+    writeFileSync(launcher, '#!/bin/sh\nexec /mnt/node_modules/.bin/node /mnt/bin/run.js "$@"\n', { mode: 0o755 });
+    const pkg = await render('n4', '--agent', 'binary', '--agent-binary', launcher);
+    const { errors, log } = boot(root, readFileSync(join(pkg, 'user-data'), 'utf8'), { mnt: repository });
+    expect({ errors, log }).toEqual({ errors: [], log: expect.stringContaining('spiffe://lab.example/prod/worker/n4') as string });
+    const node = join(root, 'var/lib/joinery');
+    expect(readlinkSync(join(node, 'identity/current'))).toBe('gen-1');
+    expect(existsSync(join(node, 'secrets/join-token'))).toBe(false);
+    const program = ['/var/lib/joinery/bin/joinery', 'node', 'renew', '--directory', '/var/lib/joinery'];
+    const renewed = runIn(root, program, { mnt: repository });
+    expect(renewed).toMatchObject({ status: 0, stdout: expect.stringContaining('/prod/worker/n4') as string });
+    const notDue = runIn(root, [...program, '--if-due'], { mnt: repository });
+    expect(notDue).toMatchObject({ status: 0, stdout: expect.stringContaining('not due before') as string });
+    expect(readlinkSync(join(node, 'identity/current'))).toBe('gen-2');
+    expect((await realm.audit('join.accept')).map(({ subject }) => subject)).toContain('n4');
+  });
+
   it('tells the first boot that the server refused it', async () => {
     const pkg = await render('n3');
     const { token } = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8')) as { token: { id: string } };
     await realm.run('token', 'revoke', token.id);
-    const { errors, log } = boot(readFileSync(join(pkg, 'user-data'), 'utf8'));
+    const { errors, log } = boot(root, readFileSync(join(pkg, 'user-data'), 'utf8'));
     expect(errors.join(' ')).toContain('Runparts: 1 failures (runcmd)');
     expect(log).toMatch(/joinery join-agent: refused by https:.*410 ERR_TOKEN_REVOKED /);
   });
@@ -276,6 +244,7 @@ describe('the services of a node without systemd', () => {
   /** enable-agent, as the package of a node has it, where the join itself is not asked for. */
   async function enable(prepare: string) {
     const { log } = boot(
+      root,
       readFileSync(join(await render(`s${String(nodes.push())}${prepare.length}`, '--token-delivery', 'none'), 'user-data'), 'utf8'),
     );
     expect(log).toContain('secrets/join-token: expected a join token, found none');

@@ -57,7 +57,9 @@ describe('private keys', () => {
     const cut = gzip(randomBytes(300)).subarray(0, 200);
     const bomb = gzip(new Uint8Array(8 * 1024 * 1024 + 1));
     for (const packed of [cut, bomb]) expect(find(write(packed))).toBe('gzip that cannot be looked into, in base64');
-    expect(find(write(gzip(utf8(`nothing to see here, and nothing to hide in ${'Q'.repeat(80)} either, as far as it goes`))))).toBeUndefined();
+    expect(
+      find(write(gzip(utf8(`nothing to see here, and nothing to hide in ${'Q'.repeat(80)} either, as far as it goes`)))),
+    ).toBeUndefined();
   });
 
   it('leaves what is public', () => {
