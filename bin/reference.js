@@ -44,6 +44,7 @@ export const ENVIRONMENT = [
   ['AWS_ACCESS_KEY_ID', 'with `AWS_SECRET_ACCESS_KEY`: what an AWS caller signs with', has('attest')],
   ['AWS_SECRET_ACCESS_KEY', 'see `AWS_ACCESS_KEY_ID`', has('attest')],
   ['AWS_SESSION_TOKEN', 'of temporary AWS credentials', has('attest')],
+  ['XDG_CACHE_HOME', 'where compiled code is kept between runs, in a directory of its own (default: `~/.cache`)', () => true],
   ['NO_COLOR', 'no colours, if it is set to anything', () => true],
   ['TERM', 'no colours, if it is `dumb`', () => true],
 ];

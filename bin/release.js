@@ -1,0 +1,116 @@
+// Makes everything of a release in dist/release, from a fresh clone of the commit, and says what is left to be done by a person.
+// It publishes nothing: `npm run release -- [--report FILE]... [--key FILE] [--no-build]`. See docs/guides/release.md.
+import { execFileSync } from 'node:child_process';
+import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { releaseChecks } from './release-checks.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(root, 'dist/release') },
+    report: { type: 'string', multiple: true, default: [] },
+    key: { type: 'string' },
+    'key-passphrase-file': { type: 'string' },
+    target: { type: 'string', multiple: true, default: ['linux-x64'] },
+    compression: { type: 'string', default: 'xz' },
+    'no-build': { type: 'boolean', default: false },
+  },
+});
+const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+const { version } = json(join(root, 'package.json'));
+const head = git('rev-parse', 'HEAD');
+const headTime = Number(git('log', '-1', '--format=%ct'));
+
+/** The private key that signs, read before anything is built. */
+function signingKey() {
+  if (values.key === undefined) return undefined;
+  const file = values['key-passphrase-file'];
+  const passphrase = file && readFileSync(file, 'utf8').replace(/\n$/, '');
+  const key = createPrivateKey({ key: readFileSync(values.key), ...(passphrase && { passphrase }) });
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`--key: expected an Ed25519 key, found ${key.asymmetricKeyType}`);
+  return key;
+}
+
+function check() {
+  const checks = releaseChecks({
+    status: git('status', '--porcelain'),
+    head,
+    headTime,
+    tag: git('tag', '--list', `v${version}`) && git('rev-parse', `v${version}^{commit}`),
+    version,
+    lockVersion: json(join(root, 'package-lock.json')).version,
+    changelog: readFileSync(join(root, 'docs/CHANGELOG.md'), 'utf8'),
+    reports: values.report.map((name) => ({ name, report: json(name) })),
+  });
+  console.log(`joinery ${version}, commit ${head}\n`);
+  for (const [what, wrong] of checks) console.log(wrong === undefined ? `ok      ${what}` : `FAILED  ${what}: ${wrong}`);
+  return checks.every(([, wrong]) => wrong === undefined);
+}
+
+/** Builds in a clone, so that nothing gets in that is not in the commit. @returns the names of what was made */
+function build(out) {
+  const work = mkdtempSync(join(tmpdir(), 'joinery-release-'));
+  const clone = join(work, 'joinery');
+  const env = { ...process.env, SOURCE_DATE_EPOCH: String(headTime) };
+  const run = (command, ...args) =>
+    execFileSync(command, args, { cwd: clone, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const node = (script, ...args) => run(process.execPath, join(clone, 'bin', script), ...args);
+  try {
+    git('clone', '--quiet', '--no-hardlinks', root, clone);
+    run('git', 'checkout', '--quiet', '--detach', head);
+    symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
+    node('build.js');
+    node('man.js');
+    run('npm', 'pack', '--ignore-scripts', '--pack-destination', out);
+    node('binary.js', ...values.target.flatMap((target) => ['--target', target]));
+    const made = readdirSync(join(clone, 'dist/binary')).filter((name) => name.startsWith('joinery-'));
+    for (const name of made) cpSync(join(clone, 'dist/binary', name), join(out, name));
+    for (const target of values.target) {
+      const executable = join(clone, `dist/binary/joinery-${version}-${target}`);
+      node('deb.js', '--executable', executable, '--out', out, '--compression', values.compression);
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** SHA256SUMS over everything, and the signature over that. */
+function seal(out, key) {
+  const names = readdirSync(out).sort((a, b) => (a < b ? -1 : 1));
+  const sums = names
+    .map(
+      (name) =>
+        `${createHash('sha256')
+          .update(readFileSync(join(out, name)))
+          .digest('hex')}  ${name}\n`,
+    )
+    .join('');
+  writeFileSync(join(out, 'SHA256SUMS'), sums);
+  if (key === undefined) return names;
+  writeFileSync(join(out, 'SHA256SUMS.sig'), sign(null, Buffer.from(sums), key));
+  writeFileSync(join(out, 'release.pub'), createPublicKey(key).export({ type: 'spki', format: 'pem' }));
+  return names;
+}
+
+const key = signingKey();
+const ready = check();
+if (!values['no-build']) {
+  rmSync(values.out, { recursive: true, force: true });
+  mkdirSync(values.out, { recursive: true });
+  build(values.out);
+  const names = seal(values.out, key);
+  console.log(`\nmade in ${values.out}`);
+  for (const name of names) console.log(`${String(statSync(join(values.out, name)).size).padStart(11)}  ${name}`);
+  console.log(key === undefined ? 'SHA256SUMS is not signed: no --key' : 'SHA256SUMS is signed; release.pub verifies it');
+}
+console.log(`\nNothing was published. ${ready ? 'What is left' : 'Once everything above is ok, what is left'}:
+  git tag --sign v${version} --message 'joinery ${version}' ${head.slice(0, 12)} && git push origin v${version}
+  npm publish joinery-${version}.tgz
+  the other files, SHA256SUMS, SHA256SUMS.sig and release.pub, to where releases are`);
+process.exitCode = ready ? 0 : 1;
