@@ -67,7 +67,7 @@ function build(out) {
     symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
     node('build.js');
     node('man.js');
-    run('npm', 'pack', '--ignore-scripts', '--pack-destination', out);
+    run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', out);
     node('binary.js', ...values.target.flatMap((target) => ['--target', target]));
     const made = readdirSync(join(clone, 'dist/binary')).filter((name) => name.startsWith('joinery-'));
     for (const name of made) cpSync(join(clone, 'dist/binary', name), join(out, name));
