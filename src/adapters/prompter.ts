@@ -44,7 +44,7 @@ export function terminalInterviewer(terminal: Terminal, instead: string): Interv
   return {
     choose: (question, choices) => answer(question, { type: 'select', choices, loop: false }),
     text: (question) => answer(question, { type: 'input' }),
-    say: (line) => new Promise((resolve, reject) => terminal.output.write(`${line}\n`, (error) => (error ? reject(error) : resolve()))),
+    say: (text) => say(terminal, text),
   };
 }
 
@@ -61,12 +61,18 @@ export function terminalPrompter(terminal: Terminal): Prompter {
         }
         return new Secret(first);
       }),
-    confirm: (question, { instead }) =>
-      ask(question, instead, async (io) => {
+    confirmName: (name, { about, verb, instead }) => {
+      const question = `Type ${name} to ${verb} it`;
+      return ask(question, instead, async (io) => {
         const { default: inquirer } = await import('inquirer');
-        const { answer } = await inquirer.createPromptModule(io)([{ type: 'confirm', name: 'answer', message: question, default: false }]);
-        return answer === true;
-      }),
+        await say(terminal, about);
+        const validate = (typed: string): true | string =>
+          typed.trim() === name || `expected ${name}, found another name: nothing was changed`;
+        await inquirer.createPromptModule(io)([
+          { type: 'input', name: 'answer', message: question, validate, theme: { validationFailureMode: 'clear' } },
+        ]);
+      });
+    },
   };
 }
 
@@ -84,6 +90,10 @@ async function untilEnd<T>(terminal: Terminal, work: (io: Asking) => Promise<T>)
   } finally {
     input.off('keypress', onKey).off('end', end);
   }
+}
+
+function say({ output }: Terminal, text: string): Promise<void> {
+  return new Promise((resolve, reject) => output.write(`${text}\n`, (error) => (error ? reject(error) : resolve())));
 }
 
 async function password(message: string, io: Asking): Promise<string> {

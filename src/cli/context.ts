@@ -215,6 +215,6 @@ function lazyPrompter(progress: PausableProgress): Prompter {
   };
   return {
     passphrase: (question, options) => progress.pause(async () => (await load()).passphrase(question, options)),
-    confirm: (question, options) => progress.pause(async () => (await load()).confirm(question, options)),
+    confirmName: (name, options) => progress.pause(async () => (await load()).confirmName(name, options)),
   };
 }

@@ -16,7 +16,7 @@ const exclusive = (target: (typeof TARGETS)[number]) => ({ exclusive: TARGETS.fi
 export default class Revoke extends BaseCommand<typeof Revoke> {
   static override summary = 'Revoke a node, a certificate or a token: show what stops, ask, and do it in one step';
   static override description =
-    'Only the whole value matches. A node is revoked with its certificates and every token so far in its name, and enters again only by a ' +
+    'Only the whole value matches. What stops is shown, and the name of the node (or the target, as given) has to be typed. A node is revoked with its certificates and every token so far in its name, and enters again only by a ' +
     'new token with --allow-reentry. Running servers of the realm cut its connections within a second, and those who follow the ' +
     'revocations are told. Then the lists of the authorities with online keys are made. certificateHold can be ended (revocation undo); ' +
     'every other reason is for good.';
@@ -79,10 +79,17 @@ export default class Revoke extends BaseCommand<typeof Revoke> {
     throw new JoineryError('ERR_USAGE', `expected one of ${TARGETS.map((target) => `--${target}`).join(', ')}, found none`);
   }
 
+  /** What has to be typed: the node where it is about one, else the target as it was given. */
+  #name({ nodes, certificates, tokens }: RevocationPlan): string {
+    const node = nodes[0]?.record ?? certificates[0]?.node;
+    if (node !== undefined && nodes.length + certificates.length + tokens.length === 1) return node.node;
+    return TARGETS.map((target) => this.flags[target]).find((given) => given !== undefined) as string;
+  }
+
   async #ask(plan: RevocationPlan): Promise<void> {
     const { prompter } = this.context;
-    const agreed = await prompter.confirm(`This stops working:\n${planText(plan)}\nRevoke it?`, { instead: 'say so with --yes' });
-    if (!agreed) throw new JoineryError('ERR_INTERRUPTED', 'not revoked; nothing was changed');
+    const about = `This stops working:\n${planText(plan)}`;
+    await prompter.confirmName(this.#name(plan), { about, verb: 'revoke', instead: 'say so with --yes' });
   }
 
   #warnOfLists({ pending }: ListedRevocations): void {

@@ -164,7 +164,8 @@ export type StageTree = (path: string) => Promise<StagedTree>;
 /** Asks the person at the terminal. Every method throws ERR_USAGE_NO_TERMINAL, with the flags to use instead, without one. */
 export interface Prompter {
   passphrase(question: string, options: { readonly confirm: boolean; readonly instead: string }): Promise<Secret>;
-  confirm(question: string, options: { readonly instead: string }): Promise<boolean>;
+  /** Tells what is about to happen, and wants a name typed for it: nobody agrees by habit to what cannot be undone. Another name is refused. */
+  confirmName(name: string, options: { readonly about: string; readonly verb: string; readonly instead: string }): Promise<void>;
 }
 
 /** Shows that something is going on; prints on a terminal only. */

@@ -10,7 +10,7 @@ function terminal(answers: readonly string[], isTTY = true) {
   let asked = 0;
   output.on('data', (chunk: Buffer) => {
     screen += chunk.toString();
-    const questions = screen.split('?').length - 1;
+    const questions = screen.split(/\?|Type n1/).length - 1;
     if (questions > asked && asked < answers.length) {
       const answer = answers[asked++];
       setTimeout(() => input.write(answer), 20);
@@ -21,6 +21,7 @@ function terminal(answers: readonly string[], isTTY = true) {
 }
 
 const options = { confirm: false, instead: 'use --passphrase-file' };
+const naming = { about: 'node n1 stops', verb: 'revoke', instead: 'say so with --yes' };
 
 test('a passphrase is read without being shown', async () => {
   const { prompter, screen } = terminal(['hunter2\n']);
@@ -32,7 +33,7 @@ test('without a terminal the question is an error that names the flag', async ()
   const { prompter } = terminal([], false);
   const refusal = expect.objectContaining({ code: 'ERR_USAGE_NO_TERMINAL', hint: 'use --passphrase-file' });
   await expect(prompter.passphrase('Passphrase', options)).rejects.toThrow(refusal);
-  await expect(prompter.confirm('Sure', options)).rejects.toThrow(refusal);
+  await expect(prompter.confirmName('n1', { ...naming, instead: options.instead })).rejects.toThrow(refusal);
 });
 
 test.each([
@@ -52,15 +53,17 @@ test('a terminal that goes is an interruption', async () => {
   output.once('data', () => setTimeout(() => input.end(), 20));
   output.resume();
   const prompter = terminalPrompter({ input: input as unknown as NodeJS.ReadStream, output: output as unknown as NodeJS.WriteStream });
-  await expect(prompter.confirm('Sure', options)).rejects.toMatchObject({ code: 'ERR_INTERRUPTED' });
+  await expect(prompter.confirmName('n1', naming)).rejects.toMatchObject({ code: 'ERR_INTERRUPTED' });
 });
 
 test.each([
-  ['y\n', true],
-  ['n\n', false],
-  ['\n', false],
-])('a confirmation typed as %j is %s', async (typed, expected) => {
-  expect(await terminal([typed]).prompter.confirm('Sure', options)).toBe(expected);
+  ['at once', ['n1\n']],
+  ['after other answers', ['y\n', 'N1\n', ' n1 \n']],
+])('what stops is told, and only the name itself agrees to it: %s', async (_when, typed) => {
+  const { prompter, screen } = terminal(typed);
+  await prompter.confirmName('n1', naming);
+  expect(screen()).toMatch(/^node n1 stops\n[^]*Type n1 to revoke it/);
+  expect(screen().includes('expected n1, found another name: nothing was changed')).toBe(typed.length > 1);
 });
 
 test('a new passphrase is asked for twice, and refused when the two differ', async () => {

@@ -24,7 +24,7 @@ function setUp(options: {
         ? Promise.reject(new JoineryError('ERR_USAGE_NO_TERMINAL', 'none', { hint: instead }))
         : Promise.resolve(new Secret(answer));
     },
-    confirm: () => Promise.resolve(true),
+    confirmName: () => Promise.resolve(),
   };
   const source = passphraseSource({
     files: { offline: options.files?.offline, online: options.files?.online },
@@ -104,7 +104,7 @@ test('another passphrase comes from the file of its flag, or a question that nam
     files: { read: (path: string) => Promise.resolve(utf8(`in ${path}\n`)) },
     prompter: {
       passphrase: (...question: unknown[]) => Promise.resolve(new Secret(`answer ${questions.push(question)}`)),
-      confirm: () => Promise.resolve(true),
+      confirmName: () => Promise.resolve(),
     },
   };
   const options = { flag: '--key-passphrase-file', question: 'Passphrase of a.key', confirm: false };

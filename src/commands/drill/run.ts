@@ -94,7 +94,9 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     if (!this.flags.live && this.flags.endpoint.length > 0)
       throw new JoineryError('ERR_USAGE', '--endpoint: expected it with --live, found it without');
     const loaded = await this.#load();
-    const log = await progress.step(`running ${loaded.scenario.name}`, () => this.#run(loaded));
+    // A person is asked before: a spinner would wipe the questions away.
+    const document = await this.#decided(loaded);
+    const log = await progress.step(`running ${loaded.scenario.name}`, () => this.#run(loaded, document));
     if (logFile !== undefined) await world.files.create(logFile, utf8(formatLog(log.events)), 0o644);
     await writeReports(world.files, log, paths);
     const report = drillReport(log);
@@ -110,10 +112,9 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     return inventory === undefined ? loaded : withFleet(loaded, await readInventory(files, inventory));
   }
 
-  async #run(loaded: LoadedDrill): Promise<DrillLog> {
+  async #run(loaded: LoadedDrill, document: JsonObject): Promise<DrillLog> {
     const { seed, nodes, live } = this.flags;
     if (live) return liveDrill(this.context, loaded, this.flags);
-    const document = await this.#decided(loaded);
     const request = { document, what: loaded.what, seed, ...(nodes !== undefined && { nodes }) };
     return runDrill(drillWorld(this.context.world), request);
   }
