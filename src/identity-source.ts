@@ -16,6 +16,7 @@ import {
 } from './adapters/tls-rotation.ts';
 import { clientWorld } from './bootstrap-client.ts';
 import { type IdentityWatch, watchIdentity, type WatchIdentityOptions } from './client/identity-watch.ts';
+import { watchWorkload, type WatchWorkloadOptions } from './client/workload-watch.ts';
 
 import type { BootstrapClient } from './client/client.ts';
 import { joinNode as join, type JoinedNode, type JoinNodeInput } from './client/join-node.ts';
@@ -40,12 +41,18 @@ export interface IdentitySource extends IdentityWatch {
   grpcProvider(options?: RotationOptions): ReturnType<typeof grpcProvider>;
 }
 
+/** A SPIFFE Workload API instead of a node directory: that of `node agent --workload-api`, or of a SPIRE agent. */
+export interface WorkloadSourceOptions extends Pick<WatchWorkloadOptions, 'onFailure'> {
+  /** `unix:PATH`, or `env` for what SPIFFE_ENDPOINT_SOCKET says. It gives anchors of node-cert-lifecycle alone. */
+  readonly workloadApi: string;
+}
+
 /**
- * Follows a node directory that `node join` and `node renew`, or the shell agent, keep.
- * @throws ERR_NODE_NOT_JOINED, ERR_NODE_DIRECTORY, ERR_TRUST_STATE_MALFORMED
+ * Follows a node directory that `node join` and `node renew`, or the shell agent, keep; or the open stream of a Workload API.
+ * @throws ERR_NODE_NOT_JOINED, ERR_NODE_DIRECTORY, ERR_TRUST_STATE_MALFORMED; ERR_USAGE, ERR_WORKLOAD_UNAVAILABLE, ERR_WORKLOAD_MALFORMED
  */
-export async function identitySource(options: WatchIdentityOptions): Promise<IdentitySource> {
-  const watch = await watchIdentity(nodeWorld(), options);
+export async function identitySource(options: WatchIdentityOptions | WorkloadSourceOptions): Promise<IdentitySource> {
+  const watch = await ('workloadApi' in options ? workloadWatch(options) : watchIdentity(nodeWorld(), options));
   return {
     ...watch,
     listenerOptions: (given) => listenerOptions(watch, given),
@@ -55,6 +62,11 @@ export async function identitySource(options: WatchIdentityOptions): Promise<Ide
     checkPeer,
     grpcProvider: (given) => grpcProvider(watch, given),
   };
+}
+
+async function workloadWatch({ workloadApi, onFailure }: WorkloadSourceOptions): Promise<IdentityWatch> {
+  const { openWorkload, systemWorkloadPath } = await import('./adapters/workload-source.ts');
+  return watchWorkload({ ...nodeWorld(), openWorkload }, { path: systemWorkloadPath(workloadApi), onFailure });
 }
 
 /** Ports of a node on this machine, as {@link joinNode} and {@link renewNode} need them. */

@@ -9,7 +9,14 @@ export type { BootstrapServer, BootstrapServerOptions, MountedServer } from './b
 export { createBootstrapServer } from './lazy-server.ts';
 export { createBootstrapClient } from './bootstrap-client.ts';
 export type { BootstrapClient, BootstrapClientOptions } from './client/client.ts';
-export { createNodeClient, type IdentitySource, identitySource, joinNode, renewNode } from './identity-source.ts';
+export {
+  createNodeClient,
+  type IdentitySource,
+  identitySource,
+  joinNode,
+  renewNode,
+  type WorkloadSourceOptions,
+} from './identity-source.ts';
 export type { JoinedNode, JoinNodeInput } from './client/join-node.ts';
 export type { RenewedNode, RenewNodeInput } from './client/renew-node.ts';
 export type { EvidenceRequest, EvidenceSource } from './client/evidence.ts';

@@ -44,6 +44,11 @@ export interface PeerOptions extends RotationOptions {
 type Material = Required<Pick<SecureContextOptions, 'key' | 'cert' | 'ca' | 'minVersion'>>;
 
 function materialOf({ key, certificates, trust }: Snapshot, purpose: Purpose = 'node-cert-lifecycle'): Material {
+  // Without anchors Node would take those of the system.
+  if (trust[purpose] === '')
+    throw new JoineryError('ERR_USAGE', `purpose: expected one that the identity has anchors of, found ${purpose}`, {
+      hint: 'a Workload API gives the anchors of node-cert-lifecycle alone',
+    });
   return { key: key.reveal(), cert: certificates, ca: trust[purpose], minVersion: 'TLSv1.3' };
 }
 

@@ -7,6 +7,7 @@ import { type NodeAgent, startAgent } from '../client/node-agent.ts';
 import type { WorkloadApi } from '../adapters/workload-api.ts';
 import type { AlertShares } from '../core/join/agent-schedule.ts';
 import { JoineryError } from '../core/errors.ts';
+import { parseWorkloadAddress } from '../core/join/workload-identity.ts';
 import type { LogLevel } from '../core/telemetry.ts';
 import type { World } from './context.ts';
 import { currentIo } from './io.ts';
@@ -49,9 +50,7 @@ export async function runAgent(world: World, options: RunAgentOptions): Promise<
 /** gRPC is loaded where it is asked for. */
 async function openWorkloadApi(address: string | undefined): Promise<WorkloadApi | undefined> {
   if (address === undefined) return undefined;
-  const [, path] = /^unix:(?:\/\/)?(\/[^\0]+)$/.exec(address) ?? [];
-  if (path === undefined) throw new JoineryError('ERR_USAGE', '--workload-api: expected unix: and an absolute path, found another form');
-  return (await import('../adapters/workload-api.ts')).startWorkloadApi(path);
+  return (await import('../adapters/workload-api.ts')).startWorkloadApi(parseWorkloadAddress(address, '--workload-api'));
 }
 
 async function agentWorld(world: World, { logLevel, alertProgram }: RunAgentOptions): Promise<AgentWorld> {

@@ -13,6 +13,7 @@ import { MAX_BUNDLE } from '../core/trust/bundle.ts';
 import { certificateInput, keyPassphraseFlag, privateKeyFile } from './cert-flags.ts';
 import { toPem } from '../core/encoding.ts';
 import type { Context } from './context.ts';
+import { workloadIdentity } from './workload-identity.ts';
 import { callFlags, nodeClientWorld, pinFlags, timeoutMs } from './node-flags.ts';
 
 export const remoteFlags = {
@@ -26,6 +27,11 @@ export const remoteFlags = {
     description: `directory of a node whose certificate, trust and servers are used (default: ${DEFAULT_NODE_DIRECTORY})`,
     exclusive: ['cert', 'key'],
     helpValue: 'DIR',
+  }),
+  'workload-api': Flags.string({
+    description: 'take the client certificate from this SPIFFE Workload API (env: SPIFFE_ENDPOINT_SOCKET says which)',
+    exclusive: ['identity', 'cert', 'key'],
+    helpValue: 'unix:PATH|env',
   }),
   cert: Flags.string({ description: 'client certificate with its chain, PEM: that of admin issue', dependsOn: ['key'], helpValue: 'FILE' }),
   key: Flags.string({ description: 'private key of the certificate', dependsOn: ['cert'], helpValue: 'FILE' }),
@@ -43,6 +49,7 @@ export const remoteFlags = {
 export interface RemoteFlags {
   readonly url: readonly string[];
   readonly identity?: string | undefined;
+  readonly 'workload-api'?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   readonly 'key-passphrase-file'?: string | undefined;
@@ -89,6 +96,8 @@ async function remoteIdentity(world: NodeClientWorld, directory: string, flags: 
     const given = await identityOfFiles(world, cert, key, flags['key-passphrase-file']);
     return () => Promise.resolve(given);
   }
+  const workload = flags['workload-api'];
+  if (workload !== undefined) return workloadIdentity(world, workload);
   // Public documents need no identity: only a node directory that was named must have one.
   if (identity === undefined && (await world.files.stat(`${directory}/identity/current`)) === undefined) return undefined;
   return () => nodeTransportIdentity(world, directory);

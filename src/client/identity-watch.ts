@@ -23,7 +23,7 @@ export interface IdentitySnapshot {
   readonly key: Secret;
   /** PEM, the leaf first. */
   readonly certificates: string;
-  /** PEM of the anchors of each purpose. */
+  /** PEM of the anchors of each purpose; empty where the source has none, as a Workload API has none of control-plane-https. */
   readonly trust: Readonly<Record<Purpose, string>>;
 }
 

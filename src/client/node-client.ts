@@ -20,6 +20,8 @@ export interface NodeClientOptions {
   readonly directory: string;
   /** Instead of those of `onboarding.json`. */
   readonly urls?: readonly string[] | undefined;
+  /** Client certificate instead of that of the directory: of a Workload API, say. */
+  readonly identity?: (() => Promise<TransportIdentity>) | undefined;
   readonly timeoutMs?: number | undefined;
   readonly attempts?: number | undefined;
   readonly correlationId?: string | undefined;
@@ -27,12 +29,12 @@ export interface NodeClientOptions {
 
 /** @throws ERR_NODE_NO_URL, ERR_NODE_NOT_JOINED, ERR_NODE_DIRECTORY, ERR_TRUST_STATE_MALFORMED */
 export async function nodeClient(world: NodeClientWorld, options: NodeClientOptions): Promise<BootstrapClient> {
-  const { directory, urls, ...rest } = options;
+  const { directory, urls, identity, ...rest } = options;
   const settings: BootstrapClientOptions = {
     ...rest,
     urls: urls ?? (await readOnboarding(world, directory))?.join_urls ?? [],
     trust: nodeServerTrust(world, directory),
-    identity: () => nodeTransportIdentity(world, directory),
+    identity: identity ?? (() => nodeTransportIdentity(world, directory)),
   };
   return createClient(world, settings);
 }

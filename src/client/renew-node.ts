@@ -3,11 +3,13 @@ import { type InstalledIdentity, installIdentity } from '../app/install-identity
 import { type NodeIdentity, readNodeIdentity, scheduleOf } from '../app/node-identity.ts';
 import { askNaming, csrNaming } from '../app/named-request.ts';
 import { type PendingKey, pendingKey } from '../app/pending-key.ts';
+import { parsePem } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import { keyThumbprintOf } from '../core/join/node-key.ts';
 import { formatInstant, type Instant } from '../core/time.ts';
-import type { Certificate } from '../core/x509/certificate.ts';
+import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import type { AlternativeName } from '../core/x509/extension-writer.ts';
+import { hasIdentity } from '../core/x509/identity.ts';
 import { besideOthers } from './beside-others.ts';
 import { attestationOf, type NamedEvidence, recorded, report } from './join-node.ts';
 import { nodeClient, type NodeClientOptions, type NodeClientWorld, notJoined } from './node-client.ts';
@@ -34,11 +36,12 @@ export async function renewNode(world: NodeClientWorld, input: RenewNodeInput): 
   const identity = await readNodeIdentity(world, directory);
   if (identity === undefined) throw notJoined(directory);
   const { state, due } = scheduleOf(identity, world.clock.now());
-  if (state === 'expired') throw expired(identity);
+  const presented = input.identity === undefined ? identity.certificate : await presentedBy(input.identity, identity);
+  if (state === 'expired' && presented === identity.certificate) throw expired(identity);
   if (input.ifDue === true && state === 'fresh') return { state: 'not-due', identity, renewAfter: due };
   const { generation } = identity;
   const work = async (): Promise<RenewedNode> => {
-    const key = await pendingKey(world, directory, identity.certificate.serialNumber);
+    const key = await pendingKey(world, directory, presented.serialNumber);
     // A run beside this one may have renewed and forgotten its key meanwhile: ours would be a second one for the same certificate.
     const now = await readNodeIdentity(world, directory);
     if (now !== undefined && now.generation !== generation) return again();
@@ -80,6 +83,15 @@ async function askAndInstall(
   } finally {
     await client.close();
   }
+}
+
+/** Another identity's certificate would get another identity's renewal. @throws ERR_REPLY_IDENTITY, ERR_PEM_MALFORMED */
+async function presentedBy(identity: NonNullable<RenewNodeInput['identity']>, { meta }: NodeIdentity): Promise<Certificate> {
+  const what = 'client certificate';
+  const [block] = parsePem((await identity()).certificates, what);
+  const certificate = parseCertificate((block as NonNullable<typeof block>).der, what);
+  if (hasIdentity(certificate, { kind: 'uri', value: meta.identity })) return certificate;
+  throw new JoineryError('ERR_REPLY_IDENTITY', `${what}: expected the one of ${meta.identity}, as in the node directory, found another`);
 }
 
 function ownNames({ extensions }: Certificate): readonly AlternativeName[] {

@@ -204,6 +204,8 @@ export const ERRORS = {
   ERR_NODE_EXPIRED: refused('the certificate of the node has expired'),
   ERR_NODE_NO_URL: notFound('no bootstrap server is named'),
   ERR_PROGRAM_FAILED: network('a program that was run failed'),
+  ERR_WORKLOAD_UNAVAILABLE: network('the Workload API gives no identity now'),
+  ERR_WORKLOAD_MALFORMED: malformed('what the Workload API gave is not an identity'),
   // identity providers
   ERR_PROVIDER_UNAVAILABLE: network('the identity provider cannot answer now'),
   ERR_PROVIDER_REFUSED: row('network', 502, 'unavailable', 'the identity provider refuses'),

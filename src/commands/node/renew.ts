@@ -4,6 +4,7 @@ import { attestFlag, namedEvidence } from '../../cli/attest-flag.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { currentIo } from '../../cli/io.ts';
 import { callFlags, directoryFlag, nodeClientWorld, nodeDirectory, timeoutMs, urlFlag } from '../../cli/node-flags.ts';
+import { workloadIdentity } from '../../cli/workload-identity.ts';
 import { identityData, identityText, shownIdentity } from '../../cli/render/nodes.ts';
 import { formatInstant } from '../../core/time.ts';
 
@@ -16,10 +17,15 @@ export default class NodeRenew extends BaseCommand<typeof NodeRenew> {
   static override examples = [
     '<%= config.bin %> <%= command.id %> --if-due',
     '<%= config.bin %> <%= command.id %> --directory /etc/joinery/node',
+    '<%= config.bin %> <%= command.id %> --workload-api unix:/run/joinery/web/api.sock',
   ];
   static override flags = {
     ...directoryFlag,
     'if-due': Flags.boolean({ description: 'only when two thirds of the life of the certificate have passed' }),
+    'workload-api': Flags.string({
+      description: 'show the certificate of this SPIFFE Workload API, of the same identity (env: SPIFFE_ENDPOINT_SOCKET says which)',
+      helpValue: 'unix:PATH|env',
+    }),
     ...attestFlag,
     ...urlFlag,
     ...callFlags,
@@ -33,6 +39,7 @@ export default class NodeRenew extends BaseCommand<typeof NodeRenew> {
       directory,
       evidence: namedEvidence({ ...world, env: currentIo().env }, flags.attest),
       ifDue: flags['if-due'],
+      ...(flags['workload-api'] !== undefined && { identity: await workloadIdentity(world, flags['workload-api']) }),
       ...(flags.url.length > 0 && { urls: flags.url }),
       timeoutMs: timeoutMs(flags),
       correlationId: context.world.caller.correlationId,
