@@ -97,6 +97,7 @@ export const COMMANDS: CommandTable = {
   'revocation:show': () => import('./commands/revocation/show.ts'),
   'revocation:undo': () => import('./commands/revocation/undo.ts'),
   revoke: () => import('./commands/revoke.ts'),
+  selftest: () => import('./commands/selftest.ts'),
   'server:start': () => import('./commands/server/start.ts'),
   'remote:peers': () => import('./commands/remote/peers.ts'),
   'remote:revoke': () => import('./commands/remote/revoke.ts'),

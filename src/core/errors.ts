@@ -91,6 +91,12 @@ export const ERRORS = {
   ERR_KEYCHAIN_EMPTY: notFound('the keychain holds no such passphrase'),
   ERR_SHARE_MALFORMED: malformed('not a share of a passphrase'),
   ERR_SHARE_MISMATCH: refused('the shares do not give one passphrase'),
+  // the self-test and public suites of vectors
+  ERR_SELFTEST_FAILED: row('bug', 500, 'internal', 'the self-test failed'),
+  ERR_CORPUS_NOT_FOUND: notFound('no suite of vectors that is known'),
+  ERR_CORPUS_MALFORMED: malformed('a suite of vectors is damaged'),
+  ERR_CORPUS_DISAGREES: refused('a verdict differs from that of a suite of vectors'),
+  ERR_CORPUS_TIMEOUT: row('network', 504, 'deadline_exceeded', 'a suite of vectors was not finished in time'),
   // X.509
   ERR_DER_MALFORMED: malformed('not strict DER'),
   ERR_CERTIFICATE_MALFORMED: malformed('not a well-formed X.509 certificate'),
