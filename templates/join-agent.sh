@@ -804,7 +804,9 @@ renew() {
 trust() {
   load_settings
   program=joinery
-  [ ! -x "$here/joinery" ] || program="$here/joinery"
+  for each in "$here/joinery" '@PROGRAM@'; do
+    [ ! -x "$each" ] || program=$each
+  done
   if ! have "$program"; then
     say info 'the trust bundles stay as they are: the joinery program is not on this node'
     return 0

@@ -75,8 +75,9 @@ export interface PackageRequest {
   readonly service?: string;
   /** None where something else on the node joins. */
   readonly agent?: AgentKind;
-  /** The executable of the agent `binary`. */
+  /** The executable of the agent `binary`: its bytes, for the package to bring, or the place at which the image has it. */
   readonly binary?: Uint8Array;
+  readonly agentPath?: string;
   readonly systemTrustStore?: boolean;
   /** Parts of the operator's own, by file name: for the format multipart. */
   readonly parts?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
@@ -208,6 +209,7 @@ function describeOnboarding(realm: Realm, cluster: ClusterConfig, active: Active
     trust_url: trust === 'url' ? apiUrl : undefined,
     token_delivery: tokenDelivery === 'embedded' ? undefined : tokenDelivery,
     agent,
+    agent_path: request.agentPath,
     service: request.service,
     owner: request.owner,
     file_mode: request.fileMode,

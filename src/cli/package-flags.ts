@@ -67,7 +67,16 @@ export const packageFlags = {
     description: 'what joins on the node: a POSIX shell script, the joinery executable of --agent-binary, or nothing of ours',
     helpGroup: 'NODE',
   })(),
-  'agent-binary': Flags.string({ description: 'the executable of --agent binary', helpValue: 'FILE', helpGroup: 'NODE' }),
+  'agent-binary': Flags.string({
+    description: 'the executable of --agent binary, for --format tar and shell to bring',
+    helpValue: 'FILE',
+    helpGroup: 'NODE',
+  }),
+  'agent-path': Flags.string({
+    description: 'where the image has the executable of --agent binary: nothing is brought',
+    helpValue: 'PATH',
+    helpGroup: 'NODE',
+  }),
   'env-prefix': Flags.string({
     description: 'what the names in joinery.env start with',
     default: 'JOINERY',
@@ -143,6 +152,7 @@ export interface PackageFlags {
   readonly trust: 'embedded' | 'url';
   readonly agent: 'script' | 'binary' | 'none';
   readonly 'agent-binary'?: string | undefined;
+  readonly 'agent-path'?: string | undefined;
   readonly 'env-prefix': string;
   readonly 'node-dir': string;
   readonly 'https-trust-path'?: string | undefined;
@@ -191,6 +201,7 @@ export async function packageRequest(files: Files, flags: PackageFlags): Promise
       service: flags['service-name'],
       agent: agent === 'none' ? undefined : agent,
       binary: await binaryOf(files, flags),
+      agentPath: flags['agent-path'],
       systemTrustStore: flags['system-trust-store'],
       urlOutsideReason: flags['allow-url-outside-domain'],
       sealTo: await recipientOf(files, flags['sealed-to']),
@@ -207,9 +218,13 @@ function allowanceOf({ 'allow-multi-use': multi, 'allow-long-lived': long }: Pac
   return { tokenAllowance: { ...(multi !== undefined && { multi_use: multi }), ...(long !== undefined && { long_lived: long }) } };
 }
 
-async function binaryOf(files: Files, { agent, 'agent-binary': path }: PackageFlags): Promise<Uint8Array | undefined> {
-  if ((agent === 'binary') !== (path !== undefined))
-    throw new JoineryError('ERR_USAGE', '--agent binary: expected it together with --agent-binary FILE, found one without the other');
+async function binaryOf(files: Files, { agent, 'agent-binary': path, 'agent-path': place }: PackageFlags): Promise<Uint8Array | undefined> {
+  const given = [path, place].filter((each) => each !== undefined).length;
+  if (given !== (agent === 'binary' ? 1 : 0))
+    throw new JoineryError(
+      'ERR_USAGE',
+      `--agent ${agent}: expected ${agent === 'binary' ? 'one' : 'none'} of --agent-binary FILE and --agent-path PATH, found ${given}`,
+    );
   return path === undefined ? undefined : files.read(path, MAX_ARTIFACT_BYTES / 2);
 }
 

@@ -185,6 +185,18 @@ describe('an executable as the agent', () => {
     expect((await verify(script, { realm })).ok).toBe(true);
     await expect(render({ agent: 'binary', binary })).rejects.toEqual(refused('ERR_PACKAGE_SIZE'));
   });
+
+  it('may be in the image: then the package names its place, and is as small as any', async () => {
+    const { out } = await render({ agent: 'binary', agentPath: '/opt/bin/joinery', target: 'ec2' });
+    expect((await verify(out, { realm })).ok).toBe(true);
+    const { files, model } = await inspectPackage(reader, out);
+    const textOf = (ending: string) => Buffer.from(files.find(({ path }) => path.endsWith(ending))?.bytes ?? []).toString('utf8');
+    expect(model.onboarding).toMatchObject({ agent: 'binary', agent_path: '/opt/bin/joinery' });
+    expect(files.map(({ path }) => path)).not.toContain('/var/lib/joinery/bin/joinery');
+    expect(textOf('joinery-join.service')).toContain('ExecStart=/opt/bin/joinery node join ');
+    expect(textOf('bin/join-agent')).toContain("'/opt/bin/joinery'");
+    await expect(render({ agent: 'binary', agentPath: '/opt/$(id)' })).rejects.toEqual(refused('ERR_PACKAGE_MALFORMED'));
+  });
 });
 
 describe('platforms', () => {

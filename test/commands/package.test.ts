@@ -155,6 +155,13 @@ describe('joinery package render with its flags', () => {
     expect((await joinery('package', 'inspect', join(work, 'binary', 'node.tar'))).stdout).toContain('/var/lib/joinery/bin/joinery');
     expect((await render(join(work, 'x'), '--agent', 'binary')).exit).toBe(2);
     expect((await render(join(work, 'x'), '--agent-binary', join(work, 'joinery-bin'))).exit).toBe(2);
+    expect((await render(join(work, 'x'), ...binary, '--agent-path', '/usr/bin/joinery')).stderr).toContain(
+      'expected one of --agent-binary',
+    );
+    expect((await render(join(work, 'image'), '--agent', 'binary', '--agent-path', '/opt/joinery')).exit).toBe(0);
+    const image = await joinery('package', 'inspect', join(work, 'image'));
+    expect(image.stdout).toMatch(/^agent +binary \/opt\/joinery$/m);
+    expect(image.stdout).not.toContain('/bin/joinery');
     // The realm's own limit still holds.
     expect((await render(join(work, 'x'), '--ttl', '25h', '--allow-long-lived', 'sea', '--json')).json().error.code).toBe(
       'ERR_TOKEN_LIFETIME',

@@ -125,23 +125,27 @@ describe('a bare Debian with the package as its NoCloud seed', () => {
     }
   });
 
-  it('joins and renews by the program where the package brings that', async () => {
+  it.each([
+    ['n4', 'the package brings that', '/var/lib/joinery/bin/joinery'],
+    ['n5', 'the image has that', '/usr/local/bin/joinery'],
+  ])('joins and renews by the program, as %s, where %s', async (name, _, place) => {
     // As an executable of one file does: it finds all that it needs, wherever it is called from.
-    const launcher = join(work, 'launcher');
+    const launcher = join(name === 'n4' ? work : root, name === 'n4' ? 'launcher' : place);
     writeFileSync(launcher, '#!/bin/sh\nexec /mnt/node_modules/.bin/node /mnt/bin/run.js "$@"\n', { mode: 0o755 });
-    const pkg = await render('n4', '--agent', 'binary', '--agent-binary', launcher);
+    const agent = name === 'n4' ? ['--agent-binary', launcher] : ['--agent-path', place];
+    const pkg = await render(name, '--agent', 'binary', ...agent);
     const { errors, log } = boot(root, readFileSync(join(pkg, 'user-data'), 'utf8'), { mnt: repository });
-    expect({ errors, log }).toEqual({ errors: [], log: expect.stringContaining('spiffe://lab.example/prod/worker/n4') as string });
+    expect({ errors, log }).toEqual({ errors: [], log: expect.stringContaining(`spiffe://lab.example/prod/worker/${name}`) as string });
     const node = join(root, 'var/lib/joinery');
     expect(readlinkSync(join(node, 'identity/current'))).toBe('gen-1');
     expect(existsSync(join(node, 'secrets/join-token'))).toBe(false);
-    const program = ['/var/lib/joinery/bin/joinery', 'node', 'renew', '--directory', '/var/lib/joinery'];
+    const program = [place, 'node', 'renew', '--directory', '/var/lib/joinery'];
     const renewed = runIn(root, program, { mnt: repository });
-    expect(renewed).toMatchObject({ status: 0, stdout: expect.stringContaining('/prod/worker/n4') as string });
+    expect(renewed).toMatchObject({ status: 0, stdout: expect.stringContaining(`/prod/worker/${name}`) as string });
     const notDue = runIn(root, [...program, '--if-due'], { mnt: repository });
     expect(notDue).toMatchObject({ status: 0, stdout: expect.stringContaining('not due before') as string });
     expect(readlinkSync(join(node, 'identity/current'))).toBe('gen-2');
-    expect((await realm.audit('join.accept')).map(({ subject }) => subject)).toContain('n4');
+    expect((await realm.audit('join.accept')).map(({ subject }) => subject)).toContain(name);
   });
 
   it('tells the first boot that the server refused it', async () => {

@@ -161,7 +161,7 @@ export function inspectionText({ format, model, files }: Inspection): string {
     made: onboarding.created_at,
     token: grant === undefined ? `none (${onboarding.token_delivery})` : describeGrant(grant),
     'trust from': onboarding.trust_url,
-    agent: onboarding.agent ?? 'none',
+    agent: [onboarding.agent ?? 'none', onboarding.agent_path].filter((each) => each !== undefined).join(' '),
   });
   const trust = PURPOSES.map((purpose) => {
     const { version, sha256_fingerprint, manifest_digest } = onboarding.trust[purpose];

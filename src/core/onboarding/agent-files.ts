@@ -4,7 +4,8 @@
  *
  * In `path`, and in the text of a template, these are replaced by values that are harmless in a shell, a unit file and a path (values.ts):
  * `@NODE_DIR@` the node directory, `@ENV_FILE@` its joinery.env, `@ENV_PREFIX@` what the names in it start with, `@SERVICE@` the name of
- * the join service (units are `@SERVICE@.service`, ...), `@AGENT@` the executable that joins (the script, or the joinery binary).
+ * the join service (units are `@SERVICE@.service`, ...), `@AGENT@` the executable that joins (the script, or the joinery binary),
+ * `@PROGRAM@` where the joinery binary is, if it is on the node.
  */
 import { JoineryError } from '../errors.ts';
 import { utf8 } from '../encoding.ts';
@@ -38,22 +39,24 @@ export const AGENT_TEMPLATES: readonly AgentTemplate[] = [
 /** What is run once as root after all files are written and the trust is checked; words with placeholders, no shell between them. */
 const AGENT_COMMANDS: readonly (readonly string[])[] = [['sh', '@NODE_DIR@/bin/enable-agent']];
 
-/** Where the joinery executable of `--agent binary` lies. */
+/** Where the joinery executable of `--agent binary` lies, unless the image has it at another place. */
 export const BINARY_PATH = '@NODE_DIR@/bin/joinery';
 const SCRIPT_PATH = '@NODE_DIR@/bin/join-agent';
 
-type Facts = Pick<Onboarding, 'directory' | 'env_prefix' | 'agent' | 'service'>;
+type Facts = Pick<Onboarding, 'directory' | 'env_prefix' | 'agent' | 'agent_path' | 'service'>;
 
 /** @returns the text with every placeholder replaced. */
 export function fillPlaceholders(text: string, onboarding: Facts): string {
+  const program = onboarding.agent_path ?? BINARY_PATH.replace('@NODE_DIR@', onboarding.directory);
   const values: Readonly<Record<string, string>> = {
     NODE_DIR: onboarding.directory,
     ENV_FILE: `${onboarding.directory}/joinery.env`,
     ENV_PREFIX: onboarding.env_prefix,
     SERVICE: onboarding.service ?? DEFAULT_SERVICE,
-    AGENT: (onboarding.agent === 'binary' ? BINARY_PATH : SCRIPT_PATH).replace('@NODE_DIR@', onboarding.directory),
+    AGENT: onboarding.agent === 'binary' ? program : SCRIPT_PATH.replace('@NODE_DIR@', onboarding.directory),
+    PROGRAM: program,
   };
-  return text.replaceAll(/@(NODE_DIR|ENV_FILE|ENV_PREFIX|SERVICE|AGENT)@/g, (_, name: string) => values[name] as string);
+  return text.replaceAll(/@(NODE_DIR|ENV_FILE|ENV_PREFIX|SERVICE|AGENT|PROGRAM)@/g, (_, name: string) => values[name] as string);
 }
 
 /** Paths and modes of the agent's files for this package; empty without an agent. */
@@ -62,7 +65,7 @@ export function agentFileModes(onboarding: Facts, templates = AGENT_TEMPLATES): 
   if (agent === undefined) return [];
   const chosen = templates.filter(({ agents }) => agents.includes(agent));
   const files = chosen.map(({ path, mode }) => [fillPlaceholders(path, onboarding), mode] as const);
-  return agent === 'binary' ? [...files, [fillPlaceholders(BINARY_PATH, onboarding), 0o755]] : files;
+  return agent === 'binary' && onboarding.agent_path === undefined ? [...files, [fillPlaceholders(BINARY_PATH, onboarding), 0o755]] : files;
 }
 
 export function agentCommands(onboarding: Facts, commands = AGENT_COMMANDS): readonly (readonly string[])[] {

@@ -134,7 +134,7 @@ export function renderInspected(format: FormatName, model: PackageModel, assets:
   const large = artifacts.find(({ bytes }) => bytes.length > maxBytes);
   if (large !== undefined) {
     throw new JoineryError('ERR_PACKAGE_SIZE', `${large.path}: expected at most ${maxBytes} bytes, found ${large.bytes.length}`, {
-      hint: 'an executable fits into --format tar or shell',
+      hint: 'an executable fits into --format tar or shell; or have it in the image and give --agent-path',
     });
   }
   const back = inspectArtifacts(format, new Map(artifacts.map(({ path, bytes }) => [path, bytes])));

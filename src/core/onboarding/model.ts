@@ -40,6 +40,8 @@ const onboarding = object({
   token_delivery: optional(oneOf(['systemd-credential', 'file-later', 'none'])),
   /** What joins; left out where the package brings nothing that does. */
   agent: optional(oneOf(AGENT_KINDS)),
+  /** Where the image has the executable of the agent `binary`; left out where the package brings it. */
+  agent_path: optional(nodePath()),
   /** Name of the join service; left out for `joinery-join`. */
   service: optional(serviceName()),
   /** Owner of every file; left out for root:root. */
