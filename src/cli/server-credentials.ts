@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { TlsCredentials } from '../adapters/http-server.ts';
+import { clusterAuthorities } from '../app/cluster-authorities.ts';
 import type { Realm } from '../app/realm.ts';
 import { serverCertificate } from '../app/server-certificate.ts';
 import { activeTrust } from '../app/show-trust.ts';
@@ -28,6 +29,20 @@ export function credentialFiles({ directory, config }: Pick<Realm, 'directory' |
 
 /** @throws ERR_SERVER_CERTIFICATE, ERR_SERVER_ISSUER, ERR_FILE_*, ERR_PEM_MALFORMED, ERR_KEY_* */
 export async function readCredentials(realm: Realm): Promise<FoundCredentials> {
+  const found = await ownCredentials(realm);
+  return realm.config.server?.gastrolog === true ? { ...found, chainPem: await withClusterAuthorities(realm, found.chainPem) } : found;
+}
+
+/**
+ * A node of GastroLog looks for the authority that its token names among all that the server shows, and not for what that issued: it is
+ * shown behind the chain, where everybody else passes over it (RFC 8446 section 4.4.2 has receivers bear it).
+ */
+async function withClusterAuthorities(realm: Realm, chainPem: string): Promise<string> {
+  const authorities = (await clusterAuthorities(realm)).map(({ der }) => toPem('CERTIFICATE', der));
+  return chainPem + authorities.filter((pem) => !chainPem.includes(pem)).join('');
+}
+
+async function ownCredentials(realm: Realm): Promise<FoundCredentials> {
   const [chainFile, keyFile] = credentialFiles(realm);
   if (chainFile !== undefined && keyFile !== undefined) return fromFiles(realm, chainFile, keyFile);
   if (chainFile !== undefined) {

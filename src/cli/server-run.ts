@@ -238,6 +238,7 @@ function watchAll(state: State, jobs: Jobs): () => void {
     }),
     store.watch(PROVIDER_REVOCATIONS, poke(TELL_PROVIDERS)),
     store.watch('ca/', poke('certificate', 'connections')),
+    store.watch('cluster/', poke('certificate')),
     store.watch('trust/', poke('certificate')),
     watchFiles(
       () => watchedFiles(state),

@@ -2,7 +2,7 @@
  * Clients that do what those of the original projects do: GastroLog's joining node (gRPC, a pin by hash, the shared certificate) and
  * OmniRelay's bootstrap client (HTTP, camelCase JSON, PKCS #12). They share no code with joinery.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash, createHmac, createPrivateKey, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,14 @@ import { createSecureServer } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { connect, type DetailedPeerCertificate } from 'node:tls';
+import { connect } from 'node:tls';
 import grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createBootstrapClient } from '../../src/bootstrap-client.ts';
+import type { Pin } from '../../src/core/digest.ts';
 import { type Fields, grpcJsClient, type GrpcStatus, statusOf } from '../fakes/grpc-js.ts';
 import { liveServer, type LiveServer } from './live-server.ts';
-import { testRealm, type TestRealm } from './server-world.ts';
+import { clientOf, newNode, testRealm, type TestRealm } from './server-world.ts';
 
 const OMNIRELAY_KEY = 'omnirelay-shared-key-of-the-test';
 /** Everything that must not be in any log, nor in the state of the realm. */
@@ -50,8 +52,7 @@ beforeAll(async () => {
   writeFileSync(join(realm.directory, 'omnirelay.key'), OMNIRELAY_KEY, { mode: 0o600 });
   realm.configure((config) => {
     Object.assign(config['server'] as object, {
-      // GastroLog's node looks for the authority of its cluster among what the server shows.
-      certificate: { ca: 'edge-ca', dns: ['localhost'], ip: ['127.0.0.1'] },
+      certificate: { dns: ['localhost'], ip: ['127.0.0.1'] },
       gastrolog: true,
       omnirelay: { key_file: 'omnirelay.key' },
     });
@@ -71,23 +72,22 @@ describe("GastroLog's joining node", () => {
     readonly cluster_key_pem: Buffer;
   }
 
-  /** Its TLS check: any certificate that the server shows may have the hash, an authority first. */
-  async function pinned(hash: string): Promise<boolean> {
-    const socket = connect({
-      port: server.port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
-      ALPNProtocols: ['h2'],
-    });
-    await once(socket, 'secureConnect');
-    const shown: DetailedPeerCertificate[] = [];
-    for (let next = socket.getPeerCertificate(true); !shown.includes(next); next = next.issuerCertificate) shown.push(next);
-    const protocol = socket.alpnProtocol;
-    socket.destroy();
-    expect(protocol).toBe('h2');
-    return shown.some(({ raw }) => new X509Certificate(raw).ca && createHash('sha256').update(raw).digest('hex') === hash);
+  /** What the server shows, in the order of the handshake: Go's `rawCerts`. */
+  async function shown(): Promise<readonly X509Certificate[]> {
+    const args = ['s_client', '-connect', `127.0.0.1:${server.port}`, '-showcerts', '-tls1_3', '-alpn', 'h2'];
+    // The server is in this process: it must be able to answer meanwhile.
+    const client = spawn('openssl', args, { stdio: ['pipe', 'pipe', 'ignore'] });
+    client.stdin.end();
+    let text = '';
+    for await (const chunk of client.stdout) text += String(chunk);
+    expect(text).toContain('ALPN protocol: h2');
+    const chain = text.slice(text.indexOf('Certificate chain'), text.indexOf('Server certificate\n'));
+    return (chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) as string[]).map((pem) => new X509Certificate(pem));
   }
+
+  /** Its TLS check: any certificate that the server shows may have the hash, an authority first. */
+  const pinned = async (hash: string): Promise<boolean> =>
+    (await shown()).some(({ ca, raw }) => ca && createHash('sha256').update(raw).digest('hex') === hash);
 
   async function enroll(token: string, nodeId: string, address = '10.0.0.5:4565'): Promise<Enrolled> {
     const [tokenSecret, hash] = token.split(':') as [string, string];
@@ -142,6 +142,27 @@ describe("GastroLog's joining node", () => {
     expect(await server.metric('joinery_bootstrap_attempts_total', { result: 'accepted', transport: 'gastrolog' })).toBe(1);
     const [record] = await realm.audit('join.enroll');
     expect(record).toMatchObject({ subject: 'gastro-1', result: 'ok', details: { cluster: 'edge', address: '10.0.0.5:4565' } });
+  });
+
+  test('shares the server with nodes of joinery: its authority is shown behind a chain that proves itself', async () => {
+    const chain = await shown();
+    const names = chain.map(({ subject }) => subject);
+    expect(names.at(-1)).toContain('edge');
+    const [leaf, ...above] = chain.slice(0, -1) as [X509Certificate, ...X509Certificate[]];
+    for (const [index, certificate] of above.entries()) expect((chain[index] as X509Certificate).verify(certificate.publicKey)).toBe(true);
+    expect(leaf.verify((chain.at(-1) as X509Certificate).publicKey)).toBe(false);
+    const client = clientOf(realm, server);
+    expect(await client.join({ token: secret(await realm.mint()), csr: (await newNode()).csr })).toMatchObject({ cluster: 'prod' });
+    await client.close();
+    // A pin of that authority is no way in for whoever checks what it issued.
+    const pins = [
+      `sha256:${createHash('sha256')
+        .update((chain.at(-1) as X509Certificate).publicKey.export({ type: 'spki', format: 'der' }))
+        .digest('hex')}`,
+    ];
+    const other = createBootstrapClient({ urls: [server.url], trust: { kind: 'pin', pin: { kind: 'key', pins: pins as Pin[] } } });
+    await expect(other.status()).rejects.toMatchObject({ code: 'ERR_PIN_PATH' });
+    await other.close();
   });
 
   test('is told one code for any wrong secret, and costs no use', async () => {
@@ -220,7 +241,7 @@ describe("OmniRelay's bootstrap client", () => {
           port: server.port,
           path: '/omnirelay/bootstrap/join',
           method: 'POST',
-          ca: readFileSync(join(realm.directory, 'ca/edge-ca.crt')),
+          ca: realm.webRoot,
           headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) },
           agent: false,
         },
