@@ -17,6 +17,7 @@ import { parseRevocationList } from '../core/x509/crl.ts';
 import { type CertificateAuthority, readCas } from './ca-records.ts';
 import { CERTIFICATE_PREFIX, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { readClusters } from './cluster-records.ts';
+import { examineEnrollments } from './doctor-enrollments.ts';
 import { examineKeys } from './doctor-keys.ts';
 import { guarded, seenFiles } from './doctor-files.ts';
 import { crlFile } from './issue-crl.ts';
@@ -74,6 +75,7 @@ async function examineState(input: RealmExamination, seen: readonly SeenFile[]):
     ['authorities', () => examineAuthorities(realm, input, files)],
     ['trust', () => examineTrust(realm, now, horizons)],
     ['tokens', () => examineTokens(realm, now)],
+    ['nodes', () => examineEnrollments(realm, now)],
     ['audit log', () => examineAudit(realm)],
     ['realm', () => examineRecord(realm)],
     ['policies', () => examinePolicies(realm, input.disk)],

@@ -46,6 +46,15 @@ describe('joinery doctor', () => {
     expect((await doctor('--critical-before', '2d')).exit).toBe(0);
   });
 
+  it('names what the configuration allows', async () => {
+    const file = join(realm, 'joinery.yaml');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, `${text}\ntoken: { max_lifetime: 2592000 }\n`);
+    const found = await doctor('--fail-on', 'warn', '--json');
+    expect([found.exit, codes(found.json())]).toEqual([4, ['config-smell']]);
+    writeFileSync(file, text);
+  });
+
   it('examines a realm whose configuration or state is damaged', async () => {
     const file = join(realm, 'joinery.yaml');
     const text = readFileSync(file, 'utf8');
@@ -69,5 +78,10 @@ describe('joinery doctor', () => {
     const page = readFileSync(new URL('../../docs/reference/doctor.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| `([a-z-]+)` +\| (.*?) +\|$/gm)].map(([, code, title]) => [code, title]);
     expect(Object.fromEntries(rows)).toEqual(DOCTOR_CHECKS);
+  });
+  it('finds each fault of the table where a test has planted it', () => {
+    const folders = ['../app/doctor.test.ts', '../app/doctor-enrollments.test.ts', '../core/doctor/rules.test.ts', './doctor.test.ts'];
+    const tests = folders.map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('');
+    expect(Object.keys(DOCTOR_CHECKS).filter((code) => !new RegExp(`\\b${code}\\b`).test(tests))).toEqual([]);
   });
 });
