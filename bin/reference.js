@@ -36,6 +36,11 @@ export const ENVIRONMENT = [
     'credentials of systemd: `joinery-online-passphrase` for the server, `joinery.token` for a node',
     id(/^(server:start|node:join)$/),
   ],
+  [
+    'SPIFFE_ENDPOINT_SOCKET',
+    'where the SPIFFE Workload API is, where a flag says `env`',
+    (command) => command.id !== 'node:agent' && has('workload-api')(command),
+  ],
   ['NOTIFY_SOCKET', 'where systemd is told of the state', id(/^node:agent$/)],
   ['WATCHDOG_USEC', 'how often systemd wants to hear of the agent', id(/^node:agent$/)],
   ['GITHUB_OUTPUT', 'file for the outputs of a step, for `--ci github`', has('ci')],

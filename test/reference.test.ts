@@ -101,10 +101,16 @@ it('the environment is described as it is read', () => {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
   const paths = ['bin/run.js', ...sources.map((path) => `src/${path}`)];
   const read = paths.flatMap((path) =>
-    [...readFileSync(`${root}${path}`, 'utf8').matchAll(/\benv(?:\??\.\[|\[|\.)'?([A-Z][A-Z_]+)/g)].map(([, name]) => name as string),
+    [...readFileSync(`${root}${path}`, 'utf8').matchAll(/\benv(?:\[')?\.?([A-Z][A-Z_]+)/g)].map(([, name]) => name as string),
   );
   const described = ENVIRONMENT.map(([name]) => name);
-  const indirect = ['JOINERY_PASSPHRASE', 'JOINERY_ONLINE_PASSPHRASE', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+  const indirect = [
+    'JOINERY_PASSPHRASE',
+    'JOINERY_ONLINE_PASSPHRASE',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'SPIFFE_ENDPOINT_SOCKET',
+  ];
   expect(described.toSorted()).toEqual([...new Set([...read.filter((name) => !INTERNAL.has(name)), ...indirect])].toSorted());
 });
 

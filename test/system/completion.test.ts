@@ -3,12 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { joineryCommand } from '../fakes/joinery-command.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'joinery-completion-'));
-const run = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
-const script = (shell: string): string => execFileSync(process.execPath, [run, 'completion', shell], { encoding: 'utf8' });
+const [program, ...first] = joineryCommand();
+const script = (shell: string): string => execFileSync(program, [...first, 'completion', shell], { encoding: 'utf8' });
 
 const tmux = (...argv: string[]): string =>
   execFileSync('tmux', ['-S', join(home, 'tmux'), '-f', '/dev/null', ...argv], { encoding: 'utf8' });

@@ -16,6 +16,7 @@ const documents = [
   'docs/guides/agent-on-a-node.md',
   'docs/guides/join-a-node.md',
   'docs/guides/runbooks.md',
+  'docs/reference/selftest.md',
 ];
 
 describe('the runner sees what differs', () => {
