@@ -19,12 +19,12 @@ export function canonicalJson(value: JsonValue): string {
     return JSON.stringify(value);
   }
   if (isJsonArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
-  const members: string[] = [];
+  let members = '';
   for (const name of Object.keys(value).sort()) {
     const member = value[name];
-    if (member !== undefined) members.push(`${canonicalString(name)}:${canonicalJson(member)}`);
+    if (member !== undefined) members += `${members === '' ? '' : ','}${canonicalString(name)}:${canonicalJson(member)}`;
   }
-  return `{${members.join(',')}}`;
+  return `{${members}}`;
 }
 
 /** {@link canonicalJson} as UTF-8 bytes: what is signed and hashed. */
@@ -32,7 +32,11 @@ export function canonicalBytes(value: JsonValue): Uint8Array {
   return utf8(canonicalJson(value));
 }
 
+/** Printable ASCII without quote and backslash, which nearly every string is: it stands for itself. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function canonicalString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) throw new JoineryError('ERR_JSON_MALFORMED', 'canonical JSON: expected Unicode text, found a lone surrogate');
   return JSON.stringify(text);
 }
