@@ -17,8 +17,8 @@ export interface RunAgentOptions extends Omit<AgentOptions, 'watchdog'> {
   readonly logLevel: LogLevel;
   /** Program that is given alerts. */
   readonly alertProgram: string | undefined;
-  /** `unix:` and the absolute path of the socket of the Workload API. */
-  readonly workloadApi: string | undefined;
+  /** `unix:` and the absolute path of each socket of the Workload API: one for each consumer. */
+  readonly workloadApi: readonly string[];
 }
 
 /** Runs until SIGTERM or SIGINT, and ends after what is under way; a second one ends it at once. @returns the signal */
@@ -32,24 +32,23 @@ export async function runAgent(world: World, options: RunAgentOptions): Promise<
   const now = (): void => held.agent?.now();
   // Before anything else: a signal that comes while the agent begins must not end it half-way.
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', now);
-  const opened: { workload?: WorkloadApi | undefined } = {};
+  const sockets: WorkloadApi[] = [];
   try {
-    const workload = await openWorkloadApi(options.workloadApi);
-    opened.workload = workload;
-    const agentPorts = { ...(await agentWorld(world, options)), ...(workload && { publish: workload.publish }) };
+    for (const address of options.workloadApi) sockets.push(await openWorkloadApi(address));
+    const publish: AgentWorld['publish'] = (identity) => sockets.forEach((socket) => socket.publish(identity));
+    const agentPorts = { ...(await agentWorld(world, options)), ...(sockets.length > 0 && { publish }) };
     held.agent = startAgent(agentPorts, { ...options, watchdog: watchdogSeconds(currentIo().env) });
     if (held.signal !== undefined) held.agent.stop();
     await held.agent.done;
     return held.signal ?? 'none';
   } finally {
-    await opened.workload?.stop();
+    for (const socket of sockets) await socket.stop();
     process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', now);
   }
 }
 
 /** gRPC is loaded where it is asked for. */
-async function openWorkloadApi(address: string | undefined): Promise<WorkloadApi | undefined> {
-  if (address === undefined) return undefined;
+async function openWorkloadApi(address: string): Promise<WorkloadApi> {
   return (await import('../adapters/workload-api.ts')).startWorkloadApi(parseWorkloadAddress(address, '--workload-api'));
 }
 

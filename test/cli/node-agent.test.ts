@@ -32,22 +32,22 @@ function start(changes: Partial<RunAgentOptions> = {}) {
     setExitStatus: () => undefined,
   };
   const options = { directory: join(place, 'node'), timeoutMs: 1000, trustEvery: 60, logLevel: 'info' as const, alertProgram: '/bin/true' };
-  return withIo(io, () => runAgent(world, { ...options, workloadApi: undefined, ...changes }));
+  return withIo(io, () => runAgent(world, { ...options, workloadApi: [], ...changes }));
 }
 
-test('waits for a node that has not joined, offers its socket, and ends at SIGTERM', async () => {
-  const socket = join(place, 'api/workload.sock');
-  const ended = start({ workloadApi: `unix:${socket}` });
-  await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 10_000 });
+test('waits for a node that has not joined, offers a socket to each consumer, and ends at SIGTERM', async () => {
+  const sockets = ['web', 'db'].map((consumer) => join(place, consumer, 'workload.sock'));
+  const ended = start({ workloadApi: sockets.map((socket) => `unix:${socket}`) });
+  await vi.waitFor(() => expect(sockets.map((socket) => existsSync(socket))).toEqual([true, true]), { timeout: 10_000 });
   process.emit('SIGHUP', 'SIGHUP');
   process.emit('SIGTERM', 'SIGTERM');
   expect(await ended).toBe('SIGTERM');
-  expect(existsSync(socket)).toBe(false);
+  expect(sockets.map((socket) => existsSync(socket))).toEqual([false, false]);
   expect(process.listeners('SIGHUP')).toEqual([]);
 });
 
 test('refuses a socket of another form', async () => {
-  await expect(start({ workloadApi: 'tcp:127.0.0.1:1' })).rejects.toMatchObject({ code: 'ERR_USAGE' });
+  await expect(start({ workloadApi: ['tcp:127.0.0.1:1'] })).rejects.toMatchObject({ code: 'ERR_USAGE' });
 });
 
 test('the objective of renewals, in shares of the life', () => {

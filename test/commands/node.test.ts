@@ -158,6 +158,19 @@ describe('a node', () => {
     expect(await json([...anchored, '--identity', empty])).toMatchObject({ exit: 6 });
   });
 
+  test('renews with the exit status that the reference says', async () => {
+    const directory = await joined('n-exit');
+    const renew = (...more: string[]) => json(['node', 'renew', '--directory', directory, ...more]);
+    expect(await renew('--if-due')).toMatchObject({ exit: 0, data: { state: 'not-due' } });
+    expect(await renew()).toMatchObject({ exit: 0, data: { state: 'renewed' } });
+    const away = ['--url', 'https://127.0.0.1:1', '--timeout', '1s'];
+    expect(await renew(...away)).toMatchObject({ exit: 7, error: { code: 'ERR_SERVER_UNREACHABLE' } });
+    expect(await renew('--timeout', 'soon')).toMatchObject({ exit: 2 });
+    const bundle = join(directory, 'identity/current/node.crt');
+    writeFileSync(bundle, 'none');
+    expect(await renew('--if-due')).toMatchObject({ exit: 3, error: { code: 'ERR_NODE_DIRECTORY' } });
+  });
+
   test('takes its token from systemd, and refuses what is no token', async () => {
     writeFileSync(at('joinery.token'), await realm.mint('--url', server.url));
     const env = { CREDENTIALS_DIRECTORY: realm.directory };

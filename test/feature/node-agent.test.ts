@@ -65,8 +65,9 @@ test('renews at SIGHUP, runs its hooks once, tells its manager, and ends at SIGT
   writeFileSync(join(place.directory, 'reload.conf'), `command ${tool('tell', `echo "$1" >> ${told}`)}\n`);
   tool('systemd-notify', `echo "$1" >> ${notices}`);
   const metrics = join(parent, 'joinery.prom');
-  const socket = join(parent, 'workload/api.sock');
-  const options = ['--directory', place.directory, '--metrics-file', metrics, '--workload-api', `unix:${socket}`, '--json'];
+  const [socket, other] = [join(parent, 'workload/api.sock'), join(parent, 'other/api.sock')];
+  const sockets = [socket, other].flatMap((path) => ['--workload-api', `unix:${path}`]);
+  const options = ['--directory', place.directory, '--metrics-file', metrics, ...sockets, '--json'];
   const [program, ...first] = joineryCommand('sources');
   const child = spawn(program, [...first, 'node', 'agent', ...options], {
     env: { PATH: `${join(parent, 'bin')}:${process.env['PATH']}`, HOME: parent, NOTIFY_SOCKET: join(parent, 'no-socket') },
@@ -93,6 +94,8 @@ test('renews at SIGHUP, runs its hooks once, tells its manager, and ends at SIGT
     // On the stream that is open.
     const after = await svidOf(svids);
     expect(after.serialNumber).not.toBe(before.serialNumber);
+    const beside = workloadClient(other).fetchX509SVID({}, HEADER)[Symbol.asyncIterator]();
+    expect((await svidOf(beside)).serialNumber).toBe(after.serialNumber);
     await eventually(() =>
       expect(readFileSync(told, 'utf8').trim().split('\n')).toEqual(
         ['gen-1', 'gen-2'].map((name) => join(place.directory, 'identity', name)),

@@ -40,7 +40,10 @@ export default class NodeAgent extends BaseCommand<typeof NodeAgent> {
     'trust-every': Flags.string({ description: 'how often newer trust is looked for', default: '1h', helpValue: 'DURATION' }),
     'trust-from': Flags.string({ description: 'directory with trust documents, instead of the server', helpValue: 'DIR' }),
     'workload-api': Flags.string({
-      description: 'offer the SPIFFE Workload API on this socket, in a directory that only its owner may enter',
+      multiple: true,
+      default: [],
+      description:
+        'offer the SPIFFE Workload API on this socket, in a directory that only its owner may enter (repeatable: one for each consumer)',
       helpValue: 'unix:PATH',
     }),
     'log-level': Flags.option({
