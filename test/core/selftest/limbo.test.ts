@@ -52,7 +52,8 @@ describe('x509-limbo', () => {
 
   it('judges a chain as the suite asks', () => {
     expect(verdict()).toBe('agree');
-    expect(verdict({ expected_peer_names: undefined, features: undefined })).toBe('agree');
+    expect(verdict({ features: undefined, crls: undefined })).toBe('agree');
+    expect(verdict({ validation_kind: 'CLIENT', expected_peer_names: undefined })).toBe('agree');
     expect(verdict({ validation_time: null, expected_peer_name: null })).toBe('agree');
     expect(verdict({ expected_result: 'FAILURE' })).toBe('disagree');
     expect(found({ validation_time: '2040-01-01T00:00:00.5+00:00' })).toBe('validity');
@@ -73,7 +74,7 @@ describe('x509-limbo', () => {
         { kind: 'email', value: 'a@b.example' },
       ],
     });
-    const client = { ...peer(named), validation_kind: 'CLIENT', expected_peer_name: null, extended_key_usage: ['clientAuth'] };
+    const client = { ...peer(named), validation_kind: 'CLIENT', extended_key_usage: ['clientAuth'] };
     expect(verdict({ ...client, expected_peer_names: [{ kind: 'RFC822', value: 'a@b.example' }] })).toBe('agree');
     expect(verdict({ ...client, expected_peer_names: [{ kind: 'IP', value: '10.0.0.1' }] })).toBe('agree');
     // As in the cases of BetterTLS.
@@ -131,13 +132,15 @@ describe('x509-limbo', () => {
   it('skips what is not joinery’s, and says why', () => {
     const trials = [
       trial({ id: 'smime::san::x' }),
+      trial({ features: ['no-cert-policies'] }),
       trial({ features: ['pedantic-public-suffix-wildcard'] }),
       trial({ signature_algorithms: ['ED25519'] }),
     ];
     const report = reportSuite('x509-limbo', 'limbo.json', trials);
-    expect(report.counts).toEqual({ agree: 0, stricter: 0, disagree: 0, skipped: 3 });
+    expect(report.counts).toEqual({ agree: 0, stricter: 0, disagree: 0, skipped: 4 });
     expect(report.skipped.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('S/MIME'),
+      expect.stringContaining('no certificate policies'),
       expect.stringContaining('public suffix list'),
       expect.stringContaining('names the algorithms'),
     ]);
@@ -156,9 +159,13 @@ describe('x509-limbo', () => {
       expected_result: 'MAYBE',
       validation_time: 'soon',
       expected_peer_name: 'x',
-      expected_peer_names: [{ kind: 1, value: 'x' }],
+
       max_chain_depth: -1,
     }).map(([name, value]) => [name, { version: 1, testcases: [{ ...base, [name]: value }] }] as const),
+    [
+      'names of a client',
+      { version: 1, testcases: [{ ...base, validation_kind: 'CLIENT', expected_peer_names: [{ kind: 1, value: 'x' }] }] },
+    ],
   ])('refuses %s', (_, document) => {
     expect(() => readLimbo(document, 'limbo.json')).toThrow(expect.objectContaining({ code: 'ERR_CORPUS_MALFORMED' }) as Error);
   });
