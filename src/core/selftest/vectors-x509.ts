@@ -1,6 +1,7 @@
 /** Known answers of certificates, requests, revocation lists and key files. The samples are joinery's own, of November 2026. */
+import { digestOf } from '../digest.ts';
 import { equalBytes, fromBase64, fromHex, parsePem, type PemBlock } from '../encoding.ts';
-import { type Instant, parseInstant } from '../time.ts';
+import { formatInstant, type Instant, parseInstant } from '../time.ts';
 import { parseSpki, readAlgorithm } from '../x509/algorithms.ts';
 import { checkAnchor } from '../x509/anchor.ts';
 import { parseCertificate } from '../x509/certificate.ts';
@@ -85,6 +86,44 @@ export const X509_ANSWERS: readonly KnownAnswer[] = [
     ({ fault, ...path }, tools) => {
       const result = judge({ ...path, host: 'gone.selftest.example' }, tools);
       return isAnchor(path.root, tools) && !result.ok && result.code === fault;
+    },
+  ),
+  known(
+    'x509',
+    'certificate',
+    'RFC 5280 C.2, signed with SHA-1, which is not taken',
+    {
+      der: 'MIICcTCCAdqgAwIBAgIBEjANBgkqhkiG9w0BAQUFADBDMRMwEQYKCZImiZPyLGQBGRYDY29tMRcwFQYKCZImiZPyLGQBGRYHZXhhbXBsZTETMBEGA1UEAxMKRXhhbXBsZSBDQTAeFw0wNDA5MTUxMTQ4MjFaFw0wNTAzMTUxMTQ4MjFaMEMxEzARBgoJkiaJk/IsZAEZFgNjb20xFzAVBgoJkiaJk/IsZAEZFgdleGFtcGxlMRMwEQYDVQQDEwpFbmQgRW50aXR5MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDhauQDMJcCPPQQ87UeTX8Ue/b10HjppIrwo3Xs7bZWln+ImYWa8j5od4frntGfwLQX3KuJI6QdfhYjTE+oTfUxuHyq4xpJCfRLJtsnZzCCEgFK6Rq2wQxTi2z8L3pD7DM2fjKye9WqzwEUxhLsE/ItFHqLIVgUE0xGo5ryFpX/IwIDAQABo3UwczAhBgNVHREEGjAYgRZlbmQuZW50aXR5QGV4YW1wbGUuY29tMB0GA1UdDgQWBBQXe5Iw/0TWZuGQECJsFk/AjkHdbTAfBgNVHSMEGDAWgBQIaK+FM8g5Snr4gpOOcGpKIIQsMjAOBgNVHQ8BAf8EBAMCBsAwDQYJKoZIhvcNAQEFBQADgYEAACAoNFtoMgG7CjYOrXHFlRrhBM+urcdiFKQbNjHA4gw92R7AANwQoLqFb0HLYnq3TGOBJl7SgEVeM+dwRTs5OyZKnDvyJjZpCHm7+5ZDd0thi6GrkWTg8zdhPBqjpMmKsr9z1E3kWORi6rwgdJKGDs6EYHbpc7vHhdORRepiXc0=',
+      fingerprint: 'db6380d23276ffac1287835039590ed11ada908f884d4e65477ae8f9f73dfb5a',
+      subject: 'CN=End Entity,DC=example,DC=com',
+      until: '2005-03-15T11:48:21Z',
+    },
+    ({ der, fingerprint, subject, until }) => {
+      const certificate = parseCertificate(fromBase64(der));
+      const fields = [
+        certificate.fingerprint,
+        certificate.subject.text,
+        formatInstant(certificate.notAfter),
+        certificate.signatureAlgorithm,
+      ];
+      return JSON.stringify(fields) === JSON.stringify([fingerprint, subject, until, undefined]);
+    },
+  ),
+  known(
+    'x509',
+    'revocation-list',
+    'RFC 5280 C.4, signed with SHA-1, which is not taken',
+    {
+      der: 'MIIBYDCBygIBATANBgkqhkiG9w0BAQUFADBDMRMwEQYKCZImiZPyLGQBGRYDY29tMRcwFQYKCZImiZPyLGQBGRYHZXhhbXBsZTETMBEGA1UEAxMKRXhhbXBsZSBDQRcNMDUwMjA1MTIwMDAwWhcNMDUwMjA2MTIwMDAwWjAiMCACARIXDTA0MTExOTE1NTcwM1owDDAKBgNVHRUEAwoBAaAvMC0wHwYDVR0jBBgwFoAUCGivhTPIOUp6+IKTjnBqSiCELDIwCgYDVR0UBAMCAQwwDQYJKoZIhvcNAQEFBQADgYEAItwYffcIzsx10NBqm60Q9HYjtIFutW2+DvsVFGzIF20f7pAXom9g5L2qjFXejoRvkvifEBInr0rUL4XiNkR9qqNMJTgV/wD9Pn7uPSYS69jnK2LiK8NGgO94gtEVxtCccmrLznrtZ5mLbnCBfUNCdMGmr8FVF6IzTNYGmCuk/C4=',
+      digest: '32aa78668ef5e6bf86537b75f9d9bfc223778903e8b9beb8bb12cd73161fd4f2',
+      serial: '12',
+      at: '2004-11-19T15:57:03Z',
+    },
+    ({ der, digest, serial, at }) => {
+      const list = parseRevocationList(fromBase64(der));
+      const entry = list.revoked.get(serial);
+      const fields = [digestOf(list.der), entry && formatInstant(entry.at), entry?.reason, list.signatureAlgorithm];
+      return JSON.stringify(fields) === JSON.stringify([digest, at, 1, undefined]);
     },
   ),
   known(
