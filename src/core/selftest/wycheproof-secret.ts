@@ -1,7 +1,8 @@
 /** Wycheproof's secret-key primitives and key agreements, as far as joinery stands on them. */
 import { equalBytes } from '../encoding.ts';
-import { type Sha2 } from './primitives.ts';
+import { SHA2, type Sha2 } from './primitives.ts';
 import { bytesOf, numberOf, objectOf, type Shape } from './shape.ts';
+import { skipped } from './trial.ts';
 import type { OpenGroup, WycheproofGroup } from './wycheproof.ts';
 
 const HASHES: Readonly<Record<string, Sha2>> = { '256': 'sha256', '384': 'sha384', '512': 'sha512' };
@@ -34,12 +35,16 @@ const hkdf: OpenGroup = (given) => {
   };
 };
 
+/** Some ten seconds. */
+const MAX_ROUNDS = 20_000_000;
+
 const pbkdf2: OpenGroup = (given) => {
   const hash = hashAfter(/^PBKDF2-HMACSHA(\d+)$/, given.algorithm);
   if (hash === undefined) return unused(given);
   return (test) => {
     const octet = reader(test, given.where);
     const [iterations, size] = [numberOf(test['iterationCount'], given.where), numberOf(test['dkLen'], given.where)];
+    if (iterations * Math.ceil(size / SHA2[hash]) > MAX_ROUNDS) return skipped('more rounds of PBKDF2 than are tried here');
     return equalBytes(
       given.tools.primitives.pbkdf2({ hash, secret: octet('password'), salt: octet('salt'), iterations, size }),
       octet('dk'),
