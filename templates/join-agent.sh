@@ -36,8 +36,9 @@ verb=
 if_due=
 deadline=${JOINERY_DEADLINE:-900}
 clock_deadline=300
-# For the request: names that the server wants to read in it.
+# Names in the request, and those that the server wanted to read in it.
 named=
+named_again=
 tmp=
 turn=
 # One request: seconds in all, and bytes of headers and body together.
@@ -397,9 +398,10 @@ ask_until_deadline() {
     case $failure in
       0) return 0 ;;
       77)
-        if [ -n "$named" ]; then die 77 "refused by $why"; fi
-        named=$(csr_names)
-        [ -n "$named" ] || die 77 "refused by $why"
+        if [ -n "$named_again" ]; then die 77 "refused by $why"; fi
+        named_again=$(csr_names)
+        [ -n "$named_again" ] || die 77 "refused by $why"
+        named=$named_again
         # The same key: no second use of the token.
         make_csr
         "$4"
@@ -794,6 +796,8 @@ renew() {
   fi
   check_rename
   make_key "$(openssl x509 -in "$current/node.crt" -noout -serial | sed 's/^serial=//' | tr 'A-F' 'a-f')"
+  named=$(identity_of "$current/node.crt")
+  [ -z "$named" ] || named="URI:$named"
   make_csr
   write_renew_body
   obtain /v1/renew identity "$(identity_of "$current/node.crt")" renew write_renew_body

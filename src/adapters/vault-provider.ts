@@ -5,6 +5,7 @@ import { isJoineryError, JoineryError } from '../core/errors.ts';
 import type { IdentityProvider, ProvidedCertificate, SigningRequest } from '../core/join/provider.ts';
 import type { VaultConfig } from '../core/realm/provider-config.ts';
 import { systemFiles } from './files.ts';
+import { systemTimer } from './timer.ts';
 import { callVault, memberOf, type VaultServer } from './vault-api.ts';
 import { vaultLogin } from './vault-login.ts';
 
@@ -29,7 +30,7 @@ export function vaultProvider(config: VaultConfig, options: ProviderOptions): Id
   };
   const { mount = 'pki', issuer, role } = config;
   const login = vaultLogin(config.auth, options, (path, body) => callVault(server, { method: 'POST', path, body }));
-  const post = async (path: string, body: JsonObject): Promise<JsonValue> => {
+  const ask = async (path: string, body: JsonObject): Promise<JsonValue> => {
     const call = async (): Promise<JsonValue> => callVault(server, { method: 'POST', path, body, token: await login.token() });
     try {
       return await call();
@@ -40,6 +41,8 @@ export function vaultProvider(config: VaultConfig, options: ProviderOptions): Id
       return call();
     }
   };
+  // A login before it, and one after a refusal, are within the same time.
+  const post = (path: string, body: JsonObject): Promise<JsonValue> => within(options, ask(path, body));
   const sign = async (request: SigningRequest): Promise<ProvidedCertificate> =>
     signedIn(await post(`${mount}/${issuer === undefined ? '' : `issuer/${issuer}/`}sign/${role}`, signBody(request)), what);
   return {
@@ -47,7 +50,8 @@ export function vaultProvider(config: VaultConfig, options: ProviderOptions): Id
     // Vault knows no renewal: it signs another one.
     renew: sign,
     async revoke({ serial }) {
-      await post(`${mount}/revoke`, { serial_number: (serial.match(/../g) as string[]).join(':') });
+      // As Vault writes it: without the octet that DER puts before a first bit that is set.
+      await post(`${mount}/revoke`, { serial_number: (serial.replace(/^00/, '').match(/../g) as string[]).join(':') });
     },
     async trustBundle() {
       const path = issuer === undefined ? `${mount}/cert/ca_chain` : `${mount}/issuer/${issuer}/json`;
@@ -55,6 +59,24 @@ export function vaultProvider(config: VaultConfig, options: ProviderOptions): Id
       return textOf(memberOf(answer, 'data', 'ca_chain')) || needed(memberOf(answer, 'data', 'certificate'), `${what}: ${path}`);
     },
   };
+}
+
+/** @throws ERR_PROVIDER_UNAVAILABLE when the time is over */
+async function within<T>({ timeoutMs, what }: ProviderOptions, work: Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const late = systemTimer.sleep(timeoutMs, ended.signal, true).then((): Promise<T> => {
+    if (ended.signal.aborted) return work;
+    throw new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected an answer in time, found none`, {
+      hint: 'the token was not used: ask again',
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    ended.abort();
+    late.catch(() => undefined);
+    work.catch(() => undefined);
+  }
 }
 
 function signBody({ csr_pem: csr, uris, dns_names: dns, ip_addresses: ip, lifetime }: SigningRequest): JsonObject {

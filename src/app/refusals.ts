@@ -36,6 +36,8 @@ const ALERTS: Readonly<Partial<Record<ErrorCode, AlertKind>>> = {
  */
 export async function noteRefusal(service: JoinService, error: unknown, run: RefusedRun): Promise<void> {
   if (!isJoineryError(error) || isServerFault(error.code)) return;
+  // No refusal but a question: the node asks again, with what the provider signs.
+  if (error.code === 'ERR_CSR_NAMES') return;
   const { refusals, realm } = service;
   const now = realm.clock.now();
   const { subject } = run;

@@ -14,7 +14,7 @@ import type { JsonObject } from '../../src/core/canonical-json.ts';
 import { parsePem, toPem } from '../../src/core/encoding.ts';
 import { type ErrorCode, JoineryError } from '../../src/core/errors.ts';
 import { readCsrPem } from '../../src/core/join/node-key.ts';
-import { problemOf } from '../../src/core/join/problem.ts';
+import { errorOfProblem, problemOf } from '../../src/core/join/problem.ts';
 import type { IdentityProvider, ProviderRevocation, SigningRequest } from '../../src/core/join/provider.ts';
 import { checkProvided } from '../../src/core/join/provider-check.ts';
 import { plus, type Seconds } from '../../src/core/time.ts';
@@ -103,6 +103,9 @@ test('a join and a renewal: the provider signs what joinery decided, and joinery
 test('one interface for the own authority and for others', async () => {
   const external = await world.service.issuerOf('prod');
   expect([external.kind, await external.trustBundle()]).toEqual(['exec', await provider.trustBundle()]);
+  const revocation: ProviderRevocation = { serial: '5f', certificate_pem: 'pem', reason: 'keyCompromise' };
+  await external.revoke(revocation);
+  expect(revoked).toEqual([revocation]);
   const local = await (await joinWorld()).service.issuerOf('prod');
   expect([local.kind, parsePem(await local.trustBundle())]).toEqual(['local', [expect.objectContaining({ label: 'CERTIFICATE' })]]);
   await local.revoke({ serial: '00', certificate_pem: '', reason: 'unspecified' });
@@ -265,7 +268,9 @@ test('a provider that signs what the request names: the node is told, asks again
   await expect(first).rejects.toMatchObject({ code: 'ERR_CSR_NAMES', details: { csr_names: names } });
   const problem = problemOf(new JoineryError('ERR_CSR_NAMES', 'x', { details: { csr_names: names } }), { correlationId: 'c' });
   expect(problem).toMatchObject({ status: 422, csr_names: names });
+  expect(errorOfProblem(problem).details).toMatchObject({ csr_names: names });
   expect(asked).toEqual([]);
+  expect((await auditEvents(world.realm)).map(({ event }) => event)).not.toContain('join.refuse');
   const reply = await askNaming(key.key, key.csr, (csr) => acceptJoin(world.service, { token, csr }, peerAt()));
   expect(reply.identity).toBe(`spiffe://${JOIN_DOMAIN}/prod/worker/n1`);
   // The wrong names are told, too.

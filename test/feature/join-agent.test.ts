@@ -140,6 +140,9 @@ describe.concurrent.each([
     expect(await node.run(['join'], { env })).toMatchObject({ status: 0 });
     const [first, second] = server.asked.filter(({ path }) => path === '/v1/join').map(({ body }) => named(body['csr']));
     expect(second).toBe(`${first}${names}`);
+    expect(await node.run(['renew'], { env })).toMatchObject({ status: 0 });
+    const renewal = server.asked.find(({ path }) => path === '/v1/renew');
+    expect(named(renewal?.body['csr'])).toMatch(/ URI:spiffe:\/\/lab\.example\/prod\/worker\/n1$/);
     // Whoever wants more and more is refused.
     const endless = await serve((_asked, response) => void response.writeHead(422).end(refuse));
     expect(await nodeFor(endless).run(['join', ...NOW_OR_NEVER], { env })).toMatchObject({ status: 77 });

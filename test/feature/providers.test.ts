@@ -1,10 +1,11 @@
 /** The guides for Vault and SPIRE, followed as they stand there: against stand-ins, a server over TLS, and a node that joins, renews and is revoked. */
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseYaml } from '../../src/adapters/config-file.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
+import { createBootstrapClient } from '../../src/bootstrap-client.ts';
 import { joinNode } from '../../src/client/join-node.ts';
 import { renewNode } from '../../src/client/renew-node.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
@@ -13,10 +14,13 @@ import { pinOf } from '../../src/core/digest.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
 import { type Authority, make } from '../core/x509/make.ts';
+import { keyPemOf } from '../fakes/grpc-listener.ts';
+import { nodeKey } from '../fakes/join-realm.ts';
 import { nodeClientWorld, nodePlace } from '../fakes/join-server.ts';
 import { pemOf } from '../fakes/provider-ca.ts';
 import { spireStandIn, type SpireStandIn } from '../fakes/spire.ts';
 import { VAULT_TLS_ROOT, vaultStandIn, type VaultStandIn } from '../fakes/vault.ts';
+import { identity } from '../fakes/tls-server.ts';
 import { type LiveServer, liveServer } from './live-server.ts';
 import { type TestRealm, testRealm } from './server-world.ts';
 
@@ -152,6 +156,49 @@ test('SPIRE: set up, joined by a request that names the node, renewed, a token f
   await realm.run(...(steps.commands.find(([word]) => word === 'revoke') as string[]));
   const reasons = (await realm.audit('cert.provider_revoke')).map(({ result, reason }) => `${result} ${reason}`);
   expect(new Set(reasons)).toEqual(new Set(['failed ERR_PROVIDER_CANNOT_REVOKE']));
+});
+
+test('a program: that of the reference signs; one that hangs gives a code in time, and the token lets the node in afterwards', async () => {
+  const page = readFileSync(new URL('../../docs/reference/identity-providers.md', import.meta.url), 'utf8');
+  const script = /```sh\n(#!\/bin\/sh\n.*?)```/s.exec(page)?.[1] as string;
+  const root = identity({ name: 'corporate root', ca: true });
+  const bin = join(realm.directory, 'sign-node');
+  const hang = (): void => writeFileSync(bin, '#!/bin/sh\nexec sleep 30\n', { mode: 0o755 });
+  const sign = (): void => writeFileSync(bin, script, { mode: 0o755 });
+  hang();
+  file('authority/ca.pem', pemOf(root));
+  file('authority/ca.key', keyPemOf(root));
+  await realm.run('ca', 'import', 'corporate', '--cert', join(realm.directory, 'authority/ca.pem'));
+  await realm.run('trust', 'publish', '--purpose', 'node-cert-lifecycle', '--ca', 'node-root', '--ca', 'corporate');
+  await realm.run('trust', 'activate', '--purpose', 'node-cert-lifecycle', '--version', '2');
+  const provider = { ca: 'corporate', exec: [bin, join(realm.directory, 'authority')], timeout: 1 };
+  realm.configure((config) =>
+    Object.assign((config['clusters'] as object[])[0] as object, { identity_provider: provider, node_lifetime: 90_000 }),
+  );
+  server = await liveServer(realm);
+  const token = await realm.mint('--node', 'n1');
+  const pin = pinOf(parseCertificate(parsePem(realm.webRoot)[0]?.der as Uint8Array).spki);
+  const { url } = server;
+  const client = createBootstrapClient({ urls: [url], trust: { kind: 'pin', pin: { kind: 'key', pins: [pin] } }, attempts: 1 });
+  close.push(() => client.close());
+  const asked = client.join({ token, csr: (await nodeKey()).csr, node_id: 'n1' });
+  await expect(asked).rejects.toMatchObject({ code: 'ERR_PROVIDER_UNAVAILABLE', family: 'network' });
+  expect(await realm.audit('token.use')).toEqual([]);
+  // It recovers while the node asks again and again.
+  setTimeout(sign, 1500);
+  const wishes = { directory: place.directory, urls: [url], pins: [pin], trustDigests: {} };
+  const joined = await joinNode(nodeClientWorld(), { ...wishes, token: () => Promise.resolve(new Secret(token)) });
+  expect(joined.state).toBe('joined');
+  expect(await realm.audit('token.use')).toHaveLength(1);
+  await renewNode(nodeClientWorld(), { directory: place.directory });
+  expect(await realm.run('provider', 'show', 'prod')).toMatchObject({
+    provider: 'exec',
+    authorities: [{ ca: 'corporate', phase: 'active' }],
+  });
+  await realm.run('revoke', '--node', 'n1', '--cluster', 'prod', '--yes');
+  await vi.waitFor(() =>
+    expect(readdirSync(join(realm.directory, 'authority')).filter((name) => name.endsWith('.revoked'))).toHaveLength(2),
+  );
 });
 
 test('an authority that the provider begins to show is told in the log of the server, once', async () => {

@@ -25,7 +25,14 @@ describe('what a Workload API gives', () => {
   const ID = 'spiffe://example.org/prod/worker/n1';
   const root = make({ name: 'root', ca: true });
   const issuer = make({ name: 'issuer', ca: true, issuer: root });
-  const leaf = make({ name: 'n1', issuer, names: [{ kind: 'uri', value: ID }] });
+  const leaf = make({
+    name: 'n1',
+    issuer,
+    names: [
+      { kind: 'uri', value: ID },
+      { kind: 'dns', value: 'n1.example.org' },
+    ],
+  });
   const der = (...all: readonly (typeof root)[]): Uint8Array => concat(...all.map(({ certificate }) => certificate.der));
   const svid: WorkloadSvid = { spiffeId: ID, x509Svid: der(leaf, issuer), x509SvidKey: new Uint8Array([9]), bundle: der(root) };
 
