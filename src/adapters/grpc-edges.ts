@@ -35,3 +35,11 @@ export function refuseUnknown({ headers, stream }: Partial<Http2ServerRequest>, 
     response.end();
   }
 }
+
+/** RFC 9110 section 15.5.6: a 405 names the methods; calls are POSTs. */
+export function withAllow<T extends { readonly status: number; readonly header?: Headers }>(answer: T): T {
+  if (answer.status !== 405) return answer;
+  const header = new Headers(answer.header);
+  header.set('allow', 'POST');
+  return { ...answer, header };
+}

@@ -26,7 +26,7 @@ import { ClusterService } from '../proto/gen/gastrolog/v1/cluster_pb.ts';
 import { ErrorInfoSchema } from '../proto/gen/google/rpc/error_info_pb.ts';
 import { Bootstrap } from '../proto/gen/joinery/v1/bootstrap_pb.ts';
 import { bytesOf, callHandler, type CallContext, jsonOf, Refusal, type RestCall, revocations, textOf } from './grpc-calls.ts';
-import { capDeadline, MAX_DEADLINE_MS, refuseUnknown } from './grpc-edges.ts';
+import { capDeadline, MAX_DEADLINE_MS, refuseUnknown, withAllow } from './grpc-edges.ts';
 import * as map from './grpc-messages.ts';
 import { addressOf, certificateOf } from './http-connections.ts';
 import { socketOf } from './http-exchange.ts';
@@ -65,6 +65,8 @@ const MAX_STREAMS = 200;
 /** Of one certificate: one node must not take the places of all others. */
 const MAX_STREAMS_EACH = 10;
 
+const CORRELATION = 'x-correlation-id';
+
 const peerKey = createContextKey<HttpPeer>({ address: '', correlationId: 'none' });
 
 /** For the listener's `grpc`: takes every call, also of services that are not there. */
@@ -95,7 +97,7 @@ export function grpcHandler(options: GrpcOptions): GrpcHandler {
         capDeadline(universal.header, unary);
         return handler(universal);
       })
-      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .then((answer) => universalResponseToNodeResponse(withAllow(answer), response))
       .catch(() => endBroken(request, response));
   };
   return Object.assign(handle, {
@@ -131,7 +133,7 @@ function endSlow(
 
 function contextOf(request: Http2ServerRequest, { newCorrelationId }: GrpcOptions) {
   const socket = socketOf(request);
-  const given = request.headers['x-correlation-id'];
+  const given = request.headers[CORRELATION];
   const correlationId = typeof given === 'string' && isCorrelationId(given) ? given : newCorrelationId();
   const peer: HttpPeer = { address: addressOf(socket), correlationId, certificate: certificateOf(socket), transport: 'grpc' };
   return createContextValues().set(peerKey, peer);
@@ -181,6 +183,7 @@ function serveBootstrap(router: ConnectRouter, options: GrpcOptions, ending: () 
       }),
     async *watchRevocations({ since }, context) {
       const of = contextFor(context);
+      context.responseHeader.set(CORRELATION, of.peer.correlationId);
       const leave = takeStream(streams, of.peer);
       try {
         const signal = AbortSignal.any([of.signal, ending()]);
@@ -222,16 +225,17 @@ function serveGastrolog(router: ConnectRouter, { enroll }: GrpcOptions): void {
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(utf8(text));
 
-function contextFor({ values, signal, responseHeader }: HandlerContext): CallContext {
-  const peer = values.get(peerKey);
-  responseHeader.set('x-correlation-id', peer.correlationId);
-  return { peer, signal };
+function contextFor({ values, signal }: HandlerContext): CallContext {
+  return { peer: values.get(peerKey), signal };
 }
 
 async function answer<T>(context: HandlerContext, work: (of: CallContext) => Promise<T>): Promise<T> {
   const of = contextFor(context);
   try {
-    return await work(of);
+    const done = await work(of);
+    // A refusal carries it itself: once.
+    context.responseHeader.set(CORRELATION, of.peer.correlationId);
+    return done;
   } catch (error) {
     throw statusOf(error, of.peer.correlationId);
   }
@@ -267,7 +271,7 @@ function connectError({ code, title, detail, correlation_id, hint, retry_after, 
     ...(retry_after !== undefined && { retry_after: String(retry_after) }),
     ...(csr_names !== undefined && { csr_names }),
   };
-  const headers = { 'x-correlation-id': correlation_id, ...(retry_after !== undefined && { 'retry-after': String(retry_after) }) };
+  const headers = { [CORRELATION]: correlation_id, ...(retry_after !== undefined && { 'retry-after': String(retry_after) }) };
   return new ConnectError(detail ?? title, GRPC_CODES[ERRORS[code].grpc] ?? Code.Unknown, headers, [
     { desc: ErrorInfoSchema, value: { reason: code, domain: 'joinery', metadata } },
   ]);

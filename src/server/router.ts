@@ -31,6 +31,7 @@ export function router(routes: readonly Route[]): Find {
   const compiled = routes.map(compile);
   return ({ method, path }) => {
     const wanted = method === 'HEAD' ? 'GET' : method;
+    if (method === 'OPTIONS' && path === '*') return { route: '*', handle: () => Promise.resolve(options(allowed(compiled))) };
     const here = path.length > MAX_PATH ? [] : compiled.filter(({ pattern }) => pattern.test(path));
     const route = here.find((candidate) => candidate.method === wanted);
     if (route !== undefined) return { route: route.path, handle: (request) => route.handle(request, parametersOf(route, path)) };
@@ -44,7 +45,7 @@ export function router(routes: readonly Route[]): Find {
 /** What GET answers, HEAD answers too, and OPTIONS tells of both (RFC 9110 section 9.3). */
 function allowed(routes: readonly Route[]): readonly string[] {
   const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-  return [...methods.toSorted(), 'OPTIONS'];
+  return [...new Set(methods.toSorted()), 'OPTIONS'];
 }
 
 function options(allow: readonly string[]): ServerResponse {

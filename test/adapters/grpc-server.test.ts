@@ -383,6 +383,27 @@ describe('other protocols and broken peers', () => {
     expect(seen[0]?.path).toBe('/v1/challenge');
   });
 
+  test('an answer has its correlation id once, refused or not, and a 405 names the method', async () => {
+    const problem = new JoineryError('ERR_JOIN_UNAUTHENTICATED', 'request: expected a valid join token');
+    await serve((request) =>
+      Promise.resolve(request.path === '/v1/challenge' ? ok({ nonce: 'n', expires_at: TIME }) : refusal(problem, request)),
+    );
+    const headersOf = (path: string, method: string): Promise<Record<string, unknown>> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port: listener.port, path, method, ca: pemOf(ROOT), servername: 'localhost', agent: false };
+        const headers = { 'content-type': 'application/json', 'x-correlation-id': 'mine' };
+        const request = http1Request({ ...options, headers }, (response) => {
+          response.resume();
+          resolve({ status: response.statusCode, ...response.headers });
+        });
+        request.on('error', reject);
+        request.end(method === 'POST' ? '{}' : undefined);
+      });
+    expect(await headersOf('/joinery.v1.Bootstrap/CreateChallenge', 'POST')).toMatchObject({ status: 200, 'x-correlation-id': 'mine' });
+    expect(await headersOf('/joinery.v1.Bootstrap/Join', 'POST')).toMatchObject({ status: 401, 'x-correlation-id': 'mine' });
+    expect(await headersOf('/joinery.v1.Bootstrap/Join', 'PUT')).toMatchObject({ status: 405, allow: 'POST' });
+  });
+
   test('gRPC-Web over HTTP/1.1 and over HTTP/2 has the same answers and the same refusals', async () => {
     await serve((request) =>
       Promise.resolve(

@@ -112,6 +112,9 @@ describe('routes', () => {
     expect((await ask('/v1/revocations', { method: 'PUT' })).headers['allow']).toBe('GET, HEAD, POST, OPTIONS');
     expect(await ask('/v1/ca', { method: 'OPTIONS' })).toMatchObject({ status: 204, headers: { allow: 'GET, HEAD, OPTIONS' }, body: '' });
     expect((await ask('/v1/none', { method: 'OPTIONS' })).status).toBe(404);
+    // Of the server as a whole (RFC 9110 section 9.3.7).
+    expect((await ask('*', { method: 'OPTIONS' })).headers['allow']).toBe('GET, HEAD, POST, OPTIONS');
+    expect((await ask('*')).status).toBe(404);
   });
 
   it('offers what the configuration turns on, and nothing else', async () => {
