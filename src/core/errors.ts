@@ -271,6 +271,12 @@ export const ERRORS = {
   ERR_JOIN_FORMAT: refused('the token is of a dialect that does not serve for this'),
   // alerts of a server
   ERR_ALERT_DELIVERY: network('an alert could not be delivered'),
+  // the single executable, and what is released with it
+  ERR_SELF_NO_EXECUTABLE: usage('joinery does not run as its single executable'),
+  ERR_SELF_KEY: malformed('not a key that signs releases'),
+  ERR_SELF_CHECKSUMS: malformed('not the checksums of a release'),
+  ERR_SELF_SIGNATURE: refused('the checksums of a release are not signed by the key'),
+  ERR_SELF_UNKNOWN: refused('the executable is none that the checksums name'),
   // ceremonies
   ERR_CEREMONY_MALFORMED: malformed('not a ceremony file'),
   ERR_CEREMONY_AUTHORITY: refused('an authority is not the one that the ceremony names'),
