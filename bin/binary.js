@@ -31,7 +31,7 @@ const out = values.out;
 const stage = mkdtempSync(join(tmpdir(), 'joinery-binary-'));
 try {
   mkdirSync(out, { recursive: true });
-  const { packages: directories, ...program } = await bundleProgram(`${root}dist`, `${stage}/chunks`);
+  const { packages: directories, ...program } = await bundleProgram(`${root}dist`);
   const packages = directories.map(describe);
   for (const target of values.target) await make(target, program, packages);
   const sums = readdirSync(out)
@@ -61,7 +61,7 @@ async function make(target, program, packages) {
     ...packages.map(({ name, version, license, directory }) => ({ title: `${name} ${version}`, license, text: licenseTextOf(directory) })),
   ]);
   writeFileSync(`${place}/node`, stripElf(readFileSync(`${runtime.directory}/bin/node`)), { mode: 0o755 });
-  const assets = writeProgram({ root, place, program, licenses, warm: target === own });
+  const assets = writeProgram({ root, version, place, program, licenses, warm: target === own });
   writeFileSync(`${place}/start.cjs`, await bundleScript(`${root}bin/binary/start.cjs`));
   inject(place, name, assets);
   const executable = readFileSync(`${place}/${name}`);
@@ -83,8 +83,10 @@ function inject(place, name, assets) {
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: false,
-    // NODE_OPTIONS would run foreign code in a tool that holds keys.
+    // Each would run foreign code in a tool that holds keys: NODE_OPTIONS; a debugger that SIGUSR1 opens; a provider that OPENSSL_CONF names;
+    // and argv[0], which Node.js would take for an option of its own where the last one is missing.
     execArgvExtension: 'none',
+    execArgv: ['--disable-sigusr1', '--openssl-config=/dev/null', '--'],
     assets,
   };
   writeFileSync(`${place}/sea.json`, JSON.stringify(config));

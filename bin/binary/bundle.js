@@ -1,30 +1,50 @@
-// The program as CommonJS chunks, and the store's worker as one file; tells which packages are in them.
-import { mkdirSync, writeFileSync } from 'node:fs';
+// The program as the chunks that also ship for Node.js, and the store's worker as one file; tells which packages are in them.
 import { rolldown } from 'rolldown';
 import { BUNDLE_OUTPUT, bundleInput } from '../bundle.js';
 
+// Here a chunk is no file to look for, and runs when it is first used: the smaller they are, the less is read. So each file of a package is one,
+// and what joinery shares lies apart.
+const SPLITTING = {
+  includeDependenciesRecursively: false,
+  groups: [
+    {
+      test: /node_modules/,
+      debugName: 'packages',
+      name: (id) => id.slice(id.lastIndexOf('/node_modules/') + 14).replaceAll(/[^A-Za-z0-9.]+/g, '-'),
+    },
+  ],
+};
 const byText = (a, b) => (a < b ? -1 : 1);
 
 /**
- * @param {string} dist what tsc made @param {string} out directory for the chunks
+ * @param {string} dist what tsc made
  * @returns {Promise<{chunks: {name: string, code: string}[], worker: string, packages: string[]}>} packages: their directories, sorted
  */
-export async function bundleProgram(dist, out) {
-  const program = await build(bundleInput({ main: `${dist}/main.js` }), {
-    entryFileNames: '[name].cjs',
-    chunkFileNames: '[name].cjs',
-  });
-  const worker = await build(bundleInput(`${dist}/adapters/sqlite-worker.js`), { codeSplitting: false });
-  mkdirSync(out, { recursive: true });
+export async function bundleProgram(dist) {
+  const program = await build(
+    { main: `${dist}/main.js` },
+    {
+      ...BUNDLE_OUTPUT,
+      codeSplitting: SPLITTING,
+      entryFileNames: '[name].js',
+      chunkFileNames: '[name].js',
+    },
+  );
+  const worker = await build(`${dist}/adapters/sqlite-worker.js`, { ...BUNDLE_OUTPUT, codeSplitting: false });
   const chunks = program.map(({ fileName, code }) => ({ name: fileName, code })).toSorted((a, b) => byText(a.name, b.name));
-  for (const { name, code } of chunks) writeFileSync(`${out}/${name}`, code);
   return { chunks, worker: worker[0].code, packages: packagesOf([...program, ...worker]) };
 }
 
+/** One script without imports: the executable's main script. */
+export async function bundleScript(file) {
+  const [chunk] = await build(file, { ...BUNDLE_OUTPUT, codeSplitting: false });
+  return chunk.code;
+}
+
 async function build(input, output) {
-  const bundle = await rolldown(input);
+  const bundle = await rolldown({ ...bundleInput(input), preserveEntrySignatures: 'allow-extension' });
   try {
-    return (await bundle.generate({ ...BUNDLE_OUTPUT, ...output })).output;
+    return (await bundle.generate(output)).output;
   } finally {
     await bundle.close();
   }
@@ -33,10 +53,4 @@ async function build(input, output) {
 function packagesOf(chunks) {
   const found = chunks.flatMap(({ moduleIds }) => moduleIds).map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0]);
   return [...new Set(found.filter((path) => path !== undefined))].toSorted(byText);
-}
-
-/** One script without imports: the executable's main script. */
-export async function bundleScript(file) {
-  const [chunk] = await build(bundleInput(file), { codeSplitting: false });
-  return chunk.code;
 }

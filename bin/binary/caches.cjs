@@ -5,7 +5,7 @@ const { writeFileSync } = require('node:fs');
 exports.writeCaches = function writeCaches(place, index, cacheOf) {
   const caches = [];
   let end = 0;
-  for (const [name, range] of Object.entries(index)) {
+  for (const [name, range] of Object.entries(index.chunks)) {
     const cache = cacheOf(name);
     range[3] = end;
     range[4] = end += cache.length;

@@ -10,15 +10,27 @@ const { Script } = require('node:vm');
  * @param {(name: string, script: Script) => void} [seen] told of every chunk that is loaded
  */
 exports.createLoader = function createLoader(index, code, caches, builtin, seen) {
-  const modules = new Map();
+  const known = new Map();
 
-  function load(name) {
-    const known = modules.get(name);
-    if (known !== undefined) return known.exports;
-    const module = { exports: {} };
-    modules.set(name, module);
-    compile(name)(module.exports, requireHere, module, `/joinery/${name}`);
-    return module.exports;
+  /**
+   * The exports of a chunk, which runs when one of them is first asked for. Chunks do nothing when they run but to name their functions
+   * (strictExecutionOrder), so that nobody sees the difference.
+   */
+  function chunk(name) {
+    let exports = known.get(name);
+    if (exports === undefined) known.set(name, (exports = Object.create(waiting(name))));
+    return exports;
+  }
+
+  function waiting(name) {
+    const get = (_, property) => {
+      const exports = known.get(name);
+      // From here on it is an object like any other.
+      Object.setPrototypeOf(exports, Object.prototype);
+      compile(name)(exports, requireHere, { exports }, `/joinery/${name}`);
+      return exports[property];
+    };
+    return new Proxy(Object.prototype, { get });
   }
 
   function compile(name) {
@@ -33,10 +45,10 @@ exports.createLoader = function createLoader(index, code, caches, builtin, seen)
 
   function requireHere(id) {
     const name = id.startsWith('./') ? id.slice(2) : '';
-    return Object.hasOwn(index, name) ? load(name) : builtin(id);
+    return Object.hasOwn(index, name) ? chunk(name) : builtin(id);
   }
   requireHere.resolve = (id) => {
     throw Object.assign(new Error(`expected a part of joinery, found ${id}`), { code: 'MODULE_NOT_FOUND' });
   };
-  return load;
+  return chunk;
 };

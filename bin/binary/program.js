@@ -28,12 +28,12 @@ const WARM = [
 ];
 
 /**
- * @param {{root: string, place: string, program: {chunks: {name: string, code: string}[], worker: string}, licenses: string, warm: boolean}} what warm:
+ * @param {{root: string, version: string, place: string, program: {chunks: {name: string, code: string}[], worker: string}, licenses: string, warm: boolean}} what warm:
  * the runtime `node` in `place` runs on this machine
  * @returns {Record<string, string>} names of assets and their files, relative to `place`
  */
-export function writeProgram({ root, place, program, licenses, warm }) {
-  writeCode(place, program.chunks);
+export function writeProgram({ root, version, place, program, licenses, warm }) {
+  writeCode(place, version, program.chunks);
   writeFileSync(`${place}/sqlite-worker.cjs`, program.worker);
   writeFileSync(`${place}/licenses.txt`, licenses);
   writeFileSync(`${place}/caches`, '');
@@ -48,7 +48,7 @@ export function writeProgram({ root, place, program, licenses, warm }) {
 }
 
 /** All chunks in one file, each as the function that CommonJS makes of it. */
-function writeCode(place, chunks) {
+function writeCode(place, version, chunks) {
   const index = {};
   const parts = [];
   let end = 0;
@@ -62,7 +62,7 @@ function writeCode(place, chunks) {
     parts.push(bytes);
   }
   writeFileSync(`${place}/code`, Buffer.concat(parts));
-  writeFileSync(`${place}/index.json`, JSON.stringify(index));
+  writeFileSync(`${place}/index.json`, JSON.stringify({ version, chunks: index }));
 }
 
 function warmUp(root, place) {

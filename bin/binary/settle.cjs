@@ -11,7 +11,7 @@ const code = readFileSync(`${place}/code`);
 const caches = readFileSync(`${place}/caches`);
 
 writeCaches(place, index, (name) => {
-  const [start, end, wide, cacheStart, cacheEnd] = index[name];
+  const [start, end, wide, cacheStart, cacheEnd] = index.chunks[name];
   const source = code.toString(wide ? 'utf16le' : 'latin1', start, end);
   const script = new Script(source, { filename: `joinery:/${name}`, cachedData: caches.subarray(cacheStart, cacheEnd) });
   if (script.cachedDataRejected) throw new Error(`expected V8 to take the compiled form of ${name}, found it rejected`);

@@ -6,7 +6,8 @@ const { createLoader } = require('./loader.cjs');
 const bytes = (name) => Buffer.from(getRawAsset(name));
 const json = (name) => JSON.parse(getAsset(name, 'utf8'));
 
-const load = createLoader(json('index.json'), bytes('code'), bytes('caches'), require);
-const pjson = json('package.json');
+const { version, chunks } = json('index.json');
+const load = createLoader(chunks, bytes('code'), bytes('caches'), require);
+const pjson = () => json('package.json');
 const manifest = () => json('oclif.manifest.json');
-load('main.cjs').main(process.argv.slice(2), { root: '/joinery', version: pjson.version, pjson: () => pjson, manifest });
+load('main.js').main(process.argv.slice(2), { root: '/joinery', version, pjson, manifest });

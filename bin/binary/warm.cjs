@@ -16,24 +16,28 @@ const sea = {
 const index = json('index.json');
 const scripts = new Map();
 const load = createLoader(
-  index,
+  index.chunks,
   file('code'),
   undefined,
   (id) => (id === 'node:sea' ? sea : require(id)),
   (name, script) => scripts.set(name, script),
 );
-const pjson = json('package.json');
-const program = { root: '/joinery', version: pjson.version, pjson: () => pjson, manifest: () => json('oclif.manifest.json') };
+const program = {
+  root: '/joinery',
+  version: index.version,
+  pjson: () => json('package.json'),
+  manifest: () => json('oclif.manifest.json'),
+};
 
 async function warm() {
   process.chdir(home);
   writeFileSync('ci.pem', generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-  const { main } = load('main.cjs');
+  const { main } = load('main.js');
   for (const argv of json('warm.json')) {
     await main(argv, program);
     if (process.exitCode) throw new Error(`joinery ${argv.join(' ')}: expected success, found exit status ${process.exitCode}`);
   }
-  for (const name of Object.keys(index)) load(name);
+  for (const name of Object.keys(index.chunks)) void load(name).then;
 }
 
 void warm().then(() => writeCaches(place, index, (name) => scripts.get(name).createCachedData()));

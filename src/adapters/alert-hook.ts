@@ -64,6 +64,7 @@ function post(send: typeof httpsRequest, url: string, message: AlertMessage, tim
     const request = send(url, {
       method: 'POST',
       agent: false,
+      rejectUnauthorized: true,
       signal: AbortSignal.timeout(timeoutMs),
       headers: { 'content-type': 'application/json', 'user-agent': 'joinery' },
     });

@@ -40,7 +40,7 @@ function open(url: string, { trust, timeoutMs = TIMEOUT_MS }: DownloadLimits): P
           signal,
           agent: false,
           minVersion: 'TLSv1.2',
-          ...(trust === undefined ? { rejectUnauthorized: false } : { ca: trust }),
+          ...(trust === undefined ? { rejectUnauthorized: false } : { ca: trust, rejectUnauthorized: true }),
         })
       : httpRequest(url, { signal, agent: false });
     request.on('response', resolve).on('error', reject).end();

@@ -37,6 +37,8 @@ function send({ method, url, headers, body, anchors }: HttpsRequest, timeoutMs: 
       signal,
       agent: false,
       minVersion: 'TLSv1.2',
+      // Said, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would change the default.
+      rejectUnauthorized: true,
       headers: { ...headers, ...(bytes !== undefined && { 'content-length': String(bytes.length) }) },
       ...(anchors !== undefined && { ca: anchors }),
     });

@@ -1,5 +1,7 @@
 /** Files inside the single executable, as its runtime gives them; test/binary shows the same in the executable itself. */
+import { readFileSync, realpathSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
+import { digestOf } from '../../src/core/digest.ts';
 
 const inside = new Map([
   ['templates/drills/b.yaml', 'second'],
@@ -18,6 +20,7 @@ vi.mock('node:sea', () => ({
   },
 }));
 const { embeddedFile, embeddedNames, embeddedText } = await import('../../src/adapters/embedded-files.ts');
+const { ownExecutable } = await import('../../src/adapters/own-executable.ts');
 const { listTemplates, readTemplate } = await import('../../src/adapters/templates.ts');
 
 afterEach(() => {
@@ -39,4 +42,11 @@ test('in the executable templates come from inside, and no file is looked for', 
   expect(new TextDecoder().decode(await readTemplate('drills/a.yaml'))).toBe('first');
   expect(embeddedText('templates/join.sh')).toBe('#!/bin/sh');
   await expect(readTemplate('none')).rejects.toMatchObject({ code: 'ERR_FILE_ACCESS' });
+});
+
+test('the executable that runs is known by its bytes', async () => {
+  await expect(ownExecutable()).rejects.toMatchObject({ code: 'ERR_SELF_NO_EXECUTABLE' });
+  executable = true;
+  const { digest, path } = await ownExecutable();
+  expect([path, digest]).toEqual([realpathSync(process.execPath), digestOf(readFileSync(process.execPath))]);
 });

@@ -3,6 +3,7 @@ const SOURCES = 'runs use cases and child scripts over the sources, starts no jo
 const PACKAGE = 'installs the package of npm, which an executable does not replace';
 
 export const NOT_ON_EXECUTABLE: Readonly<Record<string, string>> = {
+  'test/commands/self.test.ts': 'shows what the commands about the executable say where there is none; test/binary shows the rest',
   'test/feature/agent-fleet.test.ts': SOURCES,
   'test/feature/compile-cache.test.ts': 'runs bin/run.js, which keeps compiled code; an executable has its own inside',
   'test/feature/control-plane.test.ts': PACKAGE,
