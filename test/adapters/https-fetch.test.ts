@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { fetchWithin, httpsFetch } from '../../src/adapters/https-fetch.ts';
 import { signingKey } from '../../src/adapters/signatures.ts';
 import { decodeUtf8 } from '../../src/core/encoding.ts';
@@ -56,4 +56,10 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ['nobody', () => ask('', { url: 'https://127.0.0.1:1/' }), /found ECONNREFUSED/],
 ])('%s is said to be', async (_name, work, expected) => {
   await expect(work()).rejects.toMatchObject({ code: 'ERR_ATTESTATION_UNAVAILABLE', message: expect.stringMatching(expected) as string });
+});
+
+test('the environment cannot switch verification off', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  await expect(ask('/', { anchors: undefined })).rejects.toMatchObject({ code: 'ERR_ATTESTATION_UNAVAILABLE' });
+  vi.unstubAllEnvs();
 });
