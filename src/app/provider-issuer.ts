@@ -2,7 +2,7 @@
 import { toPem } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { IdentityProvider, ProvidedCertificate, SigningRequest } from '../core/join/provider.ts';
-import { checkProvided } from '../core/join/provider-check.ts';
+import { checkProvided, type ProviderExpectation } from '../core/join/provider-check.ts';
 import type { ProviderConfig } from '../core/realm/provider-config.ts';
 import { providerKind } from '../core/realm/provider-config.ts';
 import { formatInstant, type Instant, plus } from '../core/time.ts';
@@ -85,7 +85,7 @@ async function sign(
   const issuer = authorities.find(({ certificate }) => certificate.notAfter > now) ?? first;
   const { notAfter } = validityOf({ now, notAfter: plus(now, order.ttl ?? order.profile.ttl), issuer: issuer.certificate });
   const given = await ask(requestOf(order, names, now, notAfter));
-  const path = checkProvided(given, {
+  const path = await checked(provider, given, {
     what,
     spki: order.publicKey.der,
     names: names.map(generalNameText),
@@ -95,6 +95,22 @@ async function sign(
     verifySignature: realm.verifySignature,
   });
   return leafOf(realm, { order, names, cluster, authorities, path });
+}
+
+/** An answer without a chain may be under an authority that the trust bundle of the provider has. @throws ERR_PROVIDER_CERTIFICATE */
+async function checked(
+  provider: IdentityProvider,
+  given: ProvidedCertificate,
+  expected: ProviderExpectation,
+): Promise<readonly Certificate[]> {
+  try {
+    return checkProvided(given, expected);
+  } catch (error) {
+    // The first finding is the one to tell.
+    const chainPem = given.chainPem === '' ? await provider.trustBundle().catch(() => '') : '';
+    if (chainPem === '') throw error;
+    return checkProvided({ ...given, chainPem }, expected);
+  }
 }
 
 /** Whoever signs what a request names cannot be told anything else. @throws ERR_CSR_NAMES, which says what is to be named */

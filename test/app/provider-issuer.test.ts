@@ -123,6 +123,20 @@ test('authorities that the provider keeps to itself come with the certificate, a
   expect(asked).toHaveLength(1);
 });
 
+test('an answer without a chain is under an authority of the trust bundle, where the provider gives one', async () => {
+  world = await joinWorld({ clusters: providedBy('node-root'), openProvider: () => Promise.resolve(provider) });
+  const { certificate_pem: issuing } = (await readCa(world.realm, 'node-issuing', 'ca')).record;
+  provider = { ...provider, trustBundle: () => Promise.reject(new JoineryError('ERR_PROVIDER_UNAVAILABLE', 'down')) };
+  await expect(join()).rejects.toMatchObject({ code: 'ERR_PROVIDER_CERTIFICATE' });
+  provider = { ...provider, trustBundle: () => Promise.resolve(issuing) };
+  world.service.forgetIssuers();
+  // A chain that does not fit is not looked past.
+  whim = { chain: (await readCa(world.realm, 'web-root', 'ca')).record.certificate_pem };
+  await expect(join()).rejects.toMatchObject({ code: 'ERR_PROVIDER_CERTIFICATE' });
+  whim = {};
+  expect((await join()).chain_pem).toBe(issuing);
+});
+
 test.each(['ERR_PROVIDER_UNAVAILABLE', 'ERR_PROVIDER_REFUSED'] as const)(
   'a provider that is down burns no use: %s, and the same token lets the node in afterwards',
   async (code) => {

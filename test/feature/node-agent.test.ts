@@ -12,6 +12,8 @@ import { joinNode } from '../../src/client/join-node.ts';
 import type { Pin } from '../../src/core/digest.ts';
 import { SpiffeWorkloadAPI, type X509SVIDResponse } from '../../src/proto/gen/spiffe/workload_pb.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { identitySource } from '../../src/identity-source.ts';
+import { runCli } from '../cli/harness.ts';
 import { joineryCommand } from '../fakes/joinery-command.ts';
 import { type JoinServer, joinServer, nodeClientWorld, nodePlace } from '../fakes/join-server.ts';
 
@@ -89,11 +91,19 @@ test('renews at SIGHUP, runs its hooks once, tells its manager, and ends at SIGT
     const [domain, anchors] = Object.entries(((await bundles.next()).value as { bundles: Record<string, Uint8Array> }).bundles)[0] ?? [];
     expect(domain).toBe('spiffe://control.example.internal');
     expect(new X509Certificate(anchors as Uint8Array).ca).toBe(true);
+    const source = await identitySource({ workloadApi: `unix:${socket}` });
+    const shown = (): string => new X509Certificate(source.current().certificates).serialNumber;
+    expect(shown()).toBe(before.serialNumber);
     child.kill('SIGHUP');
     await eventually(() => expect(generation()).toBe('gen-2'));
     // On the stream that is open.
     const after = await svidOf(svids);
     expect(after.serialNumber).not.toBe(before.serialNumber);
+    await eventually(() => expect(shown()).toBe(after.serialNumber));
+    source.close();
+    // And for commands: without a file of the node.
+    const trust = ['--url', server.url, '--pin', server.pin, '--workload-api', `unix:${socket}`];
+    expect((await runCli(['remote', 'peers', ...trust, '--json'])).json()).toMatchObject({ ok: true, data: { cluster: 'prod' } });
     const beside = workloadClient(other).fetchX509SVID({}, HEADER)[Symbol.asyncIterator]();
     expect((await svidOf(beside)).serialNumber).toBe(after.serialNumber);
     await eventually(() =>
