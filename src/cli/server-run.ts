@@ -25,6 +25,7 @@ import {
 } from '../core/realm/server-config.ts';
 import { createAdminHandler } from '../server/admin-listener.ts';
 import { problemResponse } from '../server/responses.ts';
+import { collectJob } from './server-collect.ts';
 import { credentialFiles, type FoundCredentials, readCredentials } from './server-credentials.ts';
 import { PROVIDER_TRUST, providerJobs, TELL_PROVIDERS } from './provider-jobs.ts';
 import { diskProbe } from './server-disk.ts';
@@ -172,6 +173,7 @@ async function problemsOf({ stopping, assembled: { service }, credentials, disk 
 function jobsOf(state: State) {
   const { service } = state.assembled;
   return [
+    { name: 'collect', everyMs: 360 * MINUTE, run: () => collectJob(service.realm, state.assembled.telemetry.logger) },
     { name: 'checkpoint', everyMs: MINUTE, run: () => signCheckpoint(service.realm) },
     { name: 'crls', everyMs: 5 * SECOND, run: () => refreshLists(state) },
     { name: 'refusals', everyMs: 5 * SECOND, run: () => flushRefusals(service) },
