@@ -12,7 +12,7 @@ import type { Run } from './join-run.ts';
 import type { JoinService } from './join-service.ts';
 import { type IssuedLeaf, leafChange, type LeafChange } from './leaf-issuer.ts';
 import type { LoadedPolicy } from './load-policy.ts';
-import { attestationOf, type NodeGrant, type NodeRecord, nodeWrites } from './node-records.ts';
+import { attestationOf, type NodeGrant, type NodeRecord, nodeWrites, revokedKeyKey } from './node-records.ts';
 import type { Realm } from './realm.ts';
 
 export interface NodeOrder {
@@ -66,7 +66,16 @@ export async function issueNode(service: JoinService, realm: Realm, run: Run, or
   const change = leafChange(realm, issuer, [leaf]);
   const writes = [...change.writes, ...nodeWrites(grant, leaf, realm.clock.now(), order.before)];
   run.step('sign');
-  return { grant, leaf, decision, policy, change: { ...change, writes }, intermediates: leaf.provided?.chain ?? issuer.intermediates };
+  // Whoever revokes a certificate of the key in this moment is not overtaken by another one for it.
+  const checks = [...change.checks, { key: revokedKeyKey(order.csr.pin), version: 'absent' as const }];
+  return {
+    grant,
+    leaf,
+    decision,
+    policy,
+    change: { ...change, checks, writes },
+    intermediates: leaf.provided?.chain ?? issuer.intermediates,
+  };
 }
 
 function decide({ config, clock }: Realm, { policy, name, version }: LoadedPolicy, { grant, tokenLifetime }: NodeOrder): PolicyAllowed {

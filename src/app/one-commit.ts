@@ -4,6 +4,7 @@ import type { KeyReference } from '../core/key-ports.ts';
 import type { AuditEvent, Commit, CommitResult, Store, StoreCheck, StoreEntry, StoreWrite, Versioned } from '../core/ports.ts';
 import { compareKeys } from '../core/store-keys.ts';
 import { keepOrDiscard } from './key-material.ts';
+import { isJoineryError } from '../core/errors.ts';
 import { commit, type Realm } from './realm.ts';
 
 type Replace = Parameters<Realm['files']['replace']>;
@@ -43,6 +44,16 @@ export async function inOneCommit<T>(realm: Realm, work: (staged: Realm) => Prom
   });
   for (const file of later) await realm.files.replace(...file);
   return result;
+}
+
+/** Runs what reads and commits again when another process changed what it had read: servers write at the same time. @throws what `work` throws at last */
+export async function againOnConflict<T>(work: () => Promise<T>, times = 5): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (times > 1 && isJoineryError(error, 'ERR_STORE_CONFLICT')) return againOnConflict(work, times - 1);
+    throw error;
+  }
 }
 
 interface Overlay {

@@ -4,10 +4,12 @@ import { JoineryError } from '../core/errors.ts';
 import type { JoinReply, RenewRequest } from '../core/join/messages.ts';
 import { readCsrPem } from '../core/join/node-key.ts';
 import { object, type Parsed, parseDocument, string } from '../core/parse.ts';
+import type { Store, StoreCheck } from '../core/ports.ts';
 import type { Instant } from '../core/time.ts';
 import { assertCsrSignature, type CertificationRequest } from '../core/x509/csr.ts';
 import { attest } from './attest.ts';
 import { authenticateNode } from './authenticate.ts';
+import { certificateKey } from './certificate-records.ts';
 import { issueNode, requestDetails } from './issue-node.ts';
 import { assertKeyNotRevoked } from './join-identity.ts';
 import type { Peer } from './join-peer.ts';
@@ -35,6 +37,7 @@ export async function renewNode(service: JoinService, request: RenewRequest, pee
 }
 
 async function renew(service: JoinService, run: Run, request: RenewRequest, csr: CertificationRequest): Promise<JoinReply> {
+  const held = await presentedCheck(service.realm.store, run.peer);
   const old = await authenticateNode(service, run.peer, run);
   const realm = realmOfPeer(service, run.peer, old.identity);
   assertCsrSignature(csr, realm.verifySignature, 'csr');
@@ -44,7 +47,14 @@ async function renew(service: JoinService, run: Run, request: RenewRequest, csr:
     run.sameRequest = true;
     return replyAgain(service, parseAnswered(before.answer, `state.db, record ${renewalKey(old.serial)}`));
   }
-  return renewFirst(service, run, { realm, old, csr, attestation: request.attestation });
+  return renewFirst(service, run, { realm, old, held, csr, attestation: request.attestation });
+}
+
+/** That the certificate is as it was before it was judged: a revocation meanwhile makes the commit fail, and the next try sees it. */
+async function presentedCheck(store: Store, { certificate }: Peer): Promise<readonly StoreCheck[]> {
+  if (certificate === undefined) return [];
+  const key = certificateKey(certificate.serialNumber);
+  return [{ key, version: (await store.get(key))?.version ?? 'absent' }];
 }
 
 /** @throws ERR_RENEW_KEY: two machines hold the old key, or somebody took it. */
@@ -67,11 +77,12 @@ async function answeredBefore(
 interface FirstRenewal {
   readonly realm: Realm;
   readonly old: NodeCertificate;
+  readonly held: readonly StoreCheck[];
   readonly csr: CertificationRequest;
   readonly attestation: RenewRequest['attestation'];
 }
 
-async function renewFirst(service: JoinService, run: Run, { realm, old, csr, attestation }: FirstRenewal): Promise<JoinReply> {
+async function renewFirst(service: JoinService, run: Run, { realm, old, held, csr, attestation }: FirstRenewal): Promise<JoinReply> {
   const { cluster, node, serial } = old;
   await assertKeyNotRevoked(realm.store, csr);
   const { record: before, check } = await findNode(realm.store, cluster, node);
@@ -90,7 +101,7 @@ async function renewFirst(service: JoinService, run: Run, { realm, old, csr, att
   const answer = answerOf(issue, run.peer.correlationId);
   const details = { ...requestDetails(issue, run), renews: serial };
   await commit(realm.store, {
-    checks: [{ key: renewalKey(serial), version: 'absent' }, check, ...issue.change.checks, ...evidence.checks],
+    checks: [{ key: renewalKey(serial), version: 'absent' }, check, ...held, ...issue.change.checks, ...evidence.checks],
     writes: [...issue.change.writes, ...evidence.writes, { key: renewalKey(serial), value: { spki_pin: csr.pin, answer: asJson(answer) } }],
     audit: [...issue.change.audit, auditEvent(realm, { event: 'renew.accept', subject: node, details })],
   });

@@ -3,7 +3,7 @@ import { isJoineryError, type JoineryError } from '../core/errors.ts';
 import type { RevocationReason } from '../core/x509/crl-writer.ts';
 import { readCas } from './ca-records.ts';
 import { issueCrl, type IssueCrlResult } from './issue-crl.ts';
-import { inOneCommit } from './one-commit.ts';
+import { againOnConflict, inOneCommit } from './one-commit.ts';
 import type { RevocationPlan } from './plan-revocation.ts';
 import type { Realm } from './realm.ts';
 import { revokeCertificate } from './revoke-certificate.ts';
@@ -20,24 +20,27 @@ export interface RevokedAll {
 }
 
 /**
- * What a node or token has become since the plan was made is revoked with it.
- * @throws ERR_STORE_CONFLICT: nothing was changed. As revokeNode, revokeCertificate and revokeToken
+ * What a node or token has become since the plan was made is revoked with it: a node that renews meanwhile does not escape, and cannot
+ * hold it up.
+ * @throws ERR_STORE_CONFLICT at last: nothing was changed. As revokeNode, revokeCertificate and revokeToken
  */
 export async function revokePlanned(realm: Realm, plan: RevocationPlan, reason: RevocationReason): Promise<RevokedAll> {
-  return inOneCommit(realm, async (staged) => {
-    const nodes = [];
-    for (const { record } of plan.nodes) nodes.push(await revokeNode(staged, { cluster: record.cluster, node: record.node, reason }));
-    const certificates = [];
-    for (const { serial } of plan.certificates) certificates.push(await revokeCertificate(staged, { serial, reason }));
-    const tokens = [];
-    for (const { id } of plan.tokens) tokens.push(await revokeToken(staged, { id, reason }));
-    const fresh = <T extends { readonly already: boolean }>(results: readonly T[]): T[] => results.filter(({ already }) => !already);
-    return {
-      serials: [...nodes.flatMap(({ serials }) => serials), ...fresh(certificates).map(({ serial }) => serial)],
-      tokens: fresh(tokens).map(({ id }) => id),
-      already: fresh([...nodes, ...certificates, ...tokens]).length === 0,
-    };
-  });
+  return againOnConflict(() => inOneCommit(realm, (staged) => revokeAll(staged, plan, reason)));
+}
+
+async function revokeAll(staged: Realm, plan: RevocationPlan, reason: RevocationReason): Promise<RevokedAll> {
+  const nodes = [];
+  for (const { record } of plan.nodes) nodes.push(await revokeNode(staged, { cluster: record.cluster, node: record.node, reason }));
+  const certificates = [];
+  for (const { serial } of plan.certificates) certificates.push(await revokeCertificate(staged, { serial, reason }));
+  const tokens = [];
+  for (const { id } of plan.tokens) tokens.push(await revokeToken(staged, { id, reason }));
+  const fresh = <T extends { readonly already: boolean }>(results: readonly T[]): T[] => results.filter(({ already }) => !already);
+  return {
+    serials: [...nodes.flatMap(({ serials }) => serials), ...fresh(certificates).map(({ serial }) => serial)],
+    tokens: fresh(tokens).map(({ id }) => id),
+    already: fresh([...nodes, ...certificates, ...tokens]).length === 0,
+  };
 }
 
 export interface ListedRevocations {

@@ -13,6 +13,7 @@ import { listAudit } from './list-audit.ts';
 import { type Canary, enterCanary, type LiveServers, refusalOf, untilRefused } from './live-canary.ts';
 import { mintToken } from './mint-token.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
+import { againOnConflict } from './one-commit.ts';
 import { revokeNode } from './revoke-node.ts';
 import { revokeToken } from './revoke-token.ts';
 
@@ -212,7 +213,8 @@ const ACTIONS = {
   },
   async 'revoke-nodes'(run) {
     run.count.revoked = true;
-    for (const { cluster, node } of run.intruders) await again(() => revokeNode(run.realm, { cluster, node, reason: 'keyCompromise' }));
+    for (const { cluster, node } of run.intruders)
+      await againOnConflict(() => revokeNode(run.realm, { cluster, node, reason: 'keyCompromise' }));
     const since = run.servers.elapsed();
     const pairs = run.endpoints.flatMap((url) => run.intruders.map(({ identity }) => ({ url, identity })));
     const { servers, signal, limitMs } = run;
@@ -241,7 +243,7 @@ async function cleanUp(run: Run): Promise<string[]> {
   const left: string[] = [];
   const attemptTo = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     try {
-      await again(work);
+      await againOnConflict(work);
     } catch (error) {
       left.push(`${what}: ${isJoineryError(error) ? error.code : String(error)}`);
     }
@@ -250,14 +252,4 @@ async function cleanUp(run: Run): Promise<string[]> {
   for (const { cluster, node } of run.joined)
     await attemptTo(`node ${node}`, () => revokeNode(run.realm, { cluster, node, reason: 'cessationOfOperation' }));
   return left;
-}
-
-/** Servers write to the realm at the same time. @throws what `work` throws at last */
-async function again<T>(work: () => Promise<T>, times = 5): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (times > 1 && isJoineryError(error, 'ERR_STORE_CONFLICT')) return again(work, times - 1);
-    throw error;
-  }
 }

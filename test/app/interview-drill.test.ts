@@ -130,6 +130,11 @@ describe('answers', () => {
     ])
       expect(refused({ decisions: [{ phase, step, do: 'act' }] })).toThrow(code);
     expect(refused({ decisions: [{ phase: 0, step: 0, do: 'explode' }] })).toThrow(code);
+    const twice = { phase: 1, step: 1, do: 'act' };
+    expect(refused({ decisions: [twice, { ...twice, do: 'leave' }] })).toThrow('expected one decision for each step');
+    expect(refused({ force: true })).toThrow('force: unknown member; known here: schema, drill, decisions');
+    expect(refused({ decisions: [{ ...twice, yes: true }] })).toThrow('decisions[0].yes: unknown member');
+    expect(refused({ decisions: [{ ...twice, late: -1 }] })).toThrow('decisions[0].late: expected an integer');
     expect(applyAnswers({ phases: ['odd'] }, scenario, answersOf(), 'a')).toEqual({ phases: ['odd'] });
     expect(applyAnswers({}, scenario, answersOf(), 'a')).toEqual({ phases: [] });
   });

@@ -335,3 +335,45 @@ describe('the revocation of a node', () => {
     expect(await revokeNode(realm, { cluster: 'prod', node: 'n1' })).toEqual({ serials: [], already: false });
   });
 });
+
+describe('a revocation in the moment of a renewal', () => {
+  /** Does something between what the renewal has judged and its commit. */
+  function before(work: () => Promise<unknown>): () => number {
+    const { store } = world.realm;
+    const commit = store.commit.bind(store);
+    let tries = 0;
+    store.commit = async (change) => {
+      if (change.audit.some(({ event }) => event === 'renew.accept') && tries++ === 0) await work();
+      return commit(change);
+    };
+    return () => tries;
+  }
+
+  test.each([
+    ['its certificate, by a reason that leaves the key good', 'superseded', 'ERR_CERTIFICATE_REVOKED'],
+    ['its certificate and key', 'keyCompromise', 'ERR_CERTIFICATE_REVOKED'],
+    ['its certificate on hold', 'certificateHold', 'ERR_CERTIFICATE_REVOKED'],
+  ] as const)('is not overtaken: %s', async (_what, reason, code) => {
+    const tries = before(() => revokeCertificate(world.realm, { serial: certificate.serialNumber, reason }));
+    expect(await codeOf(renew(await newCsr()))).toBe(code);
+    expect(tries()).toBe(1);
+    expect((await auditEvents(world.realm)).map(({ event }) => event)).not.toContain('renew.accept');
+  });
+
+  test('is not overtaken: its node', async () => {
+    before(() => revokeNode(world.realm, { cluster: 'prod', node: 'n1', reason: 'keyCompromise' }));
+    expect(await codeOf(renew(await newCsr()))).toMatch(/^ERR_(CERTIFICATE|NODE)_REVOKED$/);
+  });
+
+  test('is not overtaken: another certificate with the key that it asks for', async () => {
+    const other = await nodeKey();
+    const { certificate_pem: pem } = await acceptJoin(
+      world.service,
+      { token: await world.mint(), csr: other.csr, node_id: 'n2' },
+      peerAt(),
+    );
+    const { serialNumber: serial } = parseCertificate(parsePem(pem)[0]?.der as Uint8Array);
+    before(() => revokeCertificate(world.realm, { serial, reason: 'keyCompromise' }));
+    expect(await codeOf(renew(other.csr))).toBe('ERR_NODE_REVOKED');
+  });
+});

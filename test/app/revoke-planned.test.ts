@@ -147,6 +147,57 @@ describe('listRevocations', () => {
   });
 });
 
+describe('others who write at the same time', () => {
+  const conflicting = ({ realm }: JoinWorld, times: number): (() => number) => {
+    const { store } = realm;
+    const commit = store.commit.bind(store);
+    let tries = 0;
+    store.commit = async (change) => {
+      if (change.audit.some(({ event }) => event === 'revocation.node') && tries++ < times) {
+        const record = await store.get('node/prod/n1');
+        await commit({ checks: [], writes: [{ key: 'node/prod/n1', value: record?.value as never }], audit: [] });
+      }
+      return commit(change);
+    };
+    return () => tries;
+  };
+
+  it('do not hold a revocation up', async () => {
+    const world = await joinWorld();
+    const n1 = await joinAs(world, 'n1');
+    const tries = conflicting(world, 4);
+    const { done } = await revoke(world, { kind: 'node', node: 'n1', cluster: 'prod' });
+    expect([done, tries()]).toEqual([{ serials: [n1.certificate.serialNumber], tokens: [], already: false }, 5]);
+    await expect(enters(world, n1)).rejects.toThrow(refusal('ERR_CERTIFICATE_REVOKED'));
+  });
+
+  it('make it fail at last, with nothing changed', async () => {
+    const world = await joinWorld();
+    const n1 = await joinAs(world, 'n1');
+    const tries = conflicting(world, 9);
+    await expect(revoke(world, { kind: 'node', node: 'n1', cluster: 'prod' })).rejects.toThrow(refusal('ERR_STORE_CONFLICT'));
+    expect(tries()).toBe(5);
+    expect(await enters(world, n1)).toMatchObject({ node: 'n1' });
+  });
+
+  it('cannot both end one hold', async () => {
+    const world = await joinWorld();
+    const { certificate } = await joinAs(world, 'n1');
+    await revoke(world, { kind: 'node', node: 'n1' }, 'certificateHold');
+    const undo = () =>
+      undoNodeHold(world.realm, { cluster: 'prod', node: 'n1' }).then(
+        ({ serials }) => serials,
+        (error: { readonly code: string }) => error.code,
+      );
+    const ended = await Promise.all([undo(), undo()]);
+    expect(ended).toContainEqual([certificate.serialNumber]);
+    expect(ended.filter((one) => typeof one === 'string')).toHaveLength(1);
+    expect(await undo()).toBe('ERR_REVOCATION_NOT_FOUND');
+    const { entries } = await listRevoked(world.realm, { since: 0, limit: 10 });
+    expect(entries.map(({ reason }) => reason)).toEqual(['certificateHold', 'removeFromCRL']);
+  });
+});
+
 describe('a hold', () => {
   it('of a certificate ends, with its key, and is told to those who follow', async () => {
     const world = await joinWorld();

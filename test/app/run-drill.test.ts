@@ -547,6 +547,68 @@ describe('logs and reports', () => {
     expect(() => logOf([], 'l')).toThrow('expected a log from its beginning');
   });
 
+  it('that go back in time, begin twice or end in the middle are refused', async () => {
+    const { begin, events, end } = await run({});
+    const middle = events.slice(1, -1);
+    const orders: DrillEvent[][] = [
+      [begin, ...middle.toReversed(), end],
+      [begin, begin, ...middle, end],
+      [begin, ...middle, end, end],
+      [begin, ...middle, { ...end, t: 5 }],
+    ];
+    for (const wrong of orders)
+      expect(() => parseLog(formatLog(wrong), 'l')).toThrow(
+        expect.objectContaining({ code: 'ERR_DRILL_LOG', message: expect.stringMatching(/^l, line \d+: expected an event after/) }),
+      );
+  });
+
+  it('that somebody forged steer neither a terminal nor a page', async () => {
+    const { begin, end } = await run({});
+    const evil = '"><script>alert(1)</script>\u001b[31m\u202e\r\n| `x` |';
+    const events: DrillEvent[] = [
+      { ...begin, scenario: { ...begin.scenario, title: evil, summary: evil } },
+      { kind: 'step', t: 1, phase: 'prepare', do: evil, text: evil, note: evil },
+      { kind: 'attempt', t: 2, who: evil, what: evil, accepted: false, code: evil },
+      { kind: 'alert', t: 3, name: evil, text: evil },
+      { kind: 'sample', t: 4, online: Number.MAX_SAFE_INTEGER, cut_off: 0, expired: 0, informed: 0, load: Number.MAX_SAFE_INTEGER },
+      { ...end, regions: [{ name: 'eu', nodes: Number.MAX_SAFE_INTEGER, cut_off_peak: 0, stranded: 0 }], stranded: ['n1'] },
+    ];
+    const report = drillReport(parseLog(formatLog(events), 'forged'));
+    const [html, text] = [reportHtml(report), reportText(report)];
+    expect(html).not.toMatch(/<script|<img/);
+    for (const page of [html, text, reportMarkdown(report)])
+      expect(['\u001b', '\r', '\u202e'].filter((character) => page.includes(character))).toEqual([]);
+    expect(reportMarkdown(report)).not.toMatch(/(?<!\\)<script/);
+    expect(text).toContain('\\u{1b}[31m\\u{202e}');
+    expect(() => parseLog(formatLog([begin, { ...end, stranded: [evil] }]), 'forged')).toThrow('stranded[0]: expected 1 to 63');
+  });
+
+  it('of any length give a report', async () => {
+    const { begin, end } = await run({});
+    const attempts = Array.from({ length: 200_000 }, (_, t): DrillEvent => ({
+      kind: 'attempt',
+      t,
+      who: 'a',
+      what: String(t),
+      accepted: true,
+    }));
+    const samples = Array.from({ length: 200_000 }, (_, t): DrillEvent => ({
+      kind: 'sample',
+      t,
+      online: 1,
+      cut_off: 0,
+      expired: 0,
+      informed: 1,
+      load: t,
+    }));
+    for (const events of [attempts, samples]) {
+      const report = drillReport(logOf([begin, ...events, end], 'long'));
+      expect([reportText(report), reportMarkdown(report), reportHtml(report)].every((page) => page.length > 200)).toBe(true);
+    }
+    const short = { ...begin, scenario: { ...begin.scenario, duration: '1m' } };
+    expect(reportHtml(drillReport(logOf([short, ...samples, end], 'long'))).length).toBeGreaterThan(100_000);
+  });
+
   it('judge objectives, and what was not measured is missed', async () => {
     const report = drillReport(await run(all));
     expect(report.objectives.map(({ metric, met, relation }) => [metric, met, relation])).toEqual([

@@ -1,5 +1,8 @@
 /** Plain text for people: fields and tables, with colour on a terminal only, and nothing in it that could steer the terminal. */
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { printable, UNPRINTABLE } from '../../core/printable.ts';
+
+export { printable };
 
 export type Style = (format: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', text: string) => string;
 
@@ -7,16 +10,6 @@ export type Style = (format: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan
 export function styleFor(stream: NodeJS.WriteStream, env: Record<string, string | undefined>): Style {
   const colour = stream.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   return (format, text) => (colour ? styleText(format, text, { validateStream: false }) : text);
-}
-
-// Control characters, line separators, invisible characters, and the marks that reverse the direction of text: a token or
-// certificate may hold them to lie on screen.
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
-/** Text from outside made safe to print: control and direction characters become `\u{..}`. */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`);
 }
 
 /** A JSON document of a result: the same characters as in {@link printable}, in JSON's own spelling, so that its value stays what it is. */
@@ -40,7 +33,8 @@ export function fields(rows: Readonly<Record<string, string | number | undefined
 /** A table with a header; the last column is not padded. Cells come through {@link printable}. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, ...rows.map((row) => row.map((cell) => printable(cell)))];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => width(line[column] ?? ''))));
+  // By steps: the arguments of one call are bounded, the rows of a table are not.
+  const widths = header.map((_, column) => lines.reduce((widest, line) => Math.max(widest, width(line[column] ?? '')), 0));
   return lines
     .map((line) =>
       line

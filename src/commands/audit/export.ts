@@ -4,7 +4,7 @@ import { auditFilter, auditFilterFlags } from '../../cli/audit-flags.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { realmFlags } from '../../cli/flags.ts';
 import { EXPORT_FORMATS } from '../../core/audit/export-line.ts';
-import { utf8 } from '../../core/encoding.ts';
+import { concat, utf8 } from '../../core/encoding.ts';
 import { JoineryError } from '../../core/errors.ts';
 
 export default class AuditExport extends BaseCommand<typeof AuditExport> {
@@ -38,10 +38,34 @@ export default class AuditExport extends BaseCommand<typeof AuditExport> {
     const input = { from, filter, format: { name: format, source: { version: this.config.version, hostname } } };
     const toStdout = out === undefined || out === '-';
     const lines: string[] = [];
-    const keep = (line: string): Promise<void> => Promise.resolve(void lines.push(line));
+    const file = new LineBytes();
+    const keep = (line: string): Promise<void> => Promise.resolve(void (toStdout ? lines.push(line) : file.add(line)));
     const count = await exportAudit(realm.store, input, toStdout && !json ? (line) => this.line(line) : keep);
     if (toStdout) return { data: { records: count, lines }, text: '' };
-    await realm.files.create(out, utf8(lines.map((line) => `${line}\n`).join('')), 0o600);
+    await realm.files.create(out, file.bytes(), 0o600);
     return { data: { records: count, file: out }, text: `wrote ${out}: ${count} records` };
+  }
+}
+
+const PIECE = 1_000_000;
+
+/** Lines as the bytes of a file: one text of all of them may be longer than a text can be. */
+class LineBytes {
+  readonly #pieces: Uint8Array[] = [];
+  #text = '';
+
+  add(line: string): void {
+    this.#text += `${line}\n`;
+    if (this.#text.length > PIECE) this.#flush();
+  }
+
+  bytes(): Uint8Array {
+    this.#flush();
+    return concat(...this.#pieces);
+  }
+
+  #flush(): void {
+    this.#pieces.push(utf8(this.#text));
+    this.#text = '';
   }
 }

@@ -63,11 +63,13 @@ export function placedSteps({ phases }: Scenario): readonly PlacedStep[] {
 
 /**
  * The document with what was decided: steps later, or left out.
- * @throws ERR_DRILL_ANSWERS when the answers are of another drill, or name what is no decision
+ * @throws ERR_DRILL_ANSWERS when the answers are of another drill, name what is no decision, or decide twice
  */
 export function applyAnswers(document: JsonObject, scenario: Scenario, given: DrillAnswers, what: string): JsonObject {
   if (given.drill !== scenario.name) throw wrong(what, `expected answers for the drill ${scenario.name}, found some for another`);
   const known = placedSteps(scenario);
+  const places = given.decisions.map(({ phase, step }) => `${phase}/${step}`);
+  if (new Set(places).size < places.length) throw wrong(what, 'expected one decision for each step, found two for one');
   const decided = given.decisions.map((decision): readonly [PlacedStep, DrillDecision] => {
     const place = known.find(({ phase, step }) => phase === decision.phase && step === decision.step);
     if (place?.isDecision === true) return [place, decision];

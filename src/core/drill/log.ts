@@ -90,13 +90,21 @@ export function parseLog(text: string, what: string): DrillLog {
   );
 }
 
-/** @throws ERR_DRILL_LOG when it does not begin and end as a log does; ERR_DRILL_MALFORMED */
+/** @throws ERR_DRILL_LOG when it does not begin and end as a log does, or goes back in time; ERR_DRILL_MALFORMED */
 export function logOf(events: readonly DrillEvent[], what: string): DrillLog {
   const [begin, end] = [events[0], events.at(-1)];
   if (begin?.kind !== 'begin' || end?.kind !== 'end')
     throw new JoineryError('ERR_DRILL_LOG', `${what}: expected a log from its beginning to its end, found another`, {
       hint: 'a drill that was interrupted has no report',
     });
+  const within = events.slice(1, -1);
+  let last = 0;
+  for (const [index, event] of within.entries()) {
+    const isNext = event.kind !== 'begin' && event.kind !== 'end' && event.t >= last && event.t <= end.t;
+    if (!isNext)
+      throw new JoineryError('ERR_DRILL_LOG', `${what}, line ${index + 2}: expected an event after the one before, found another`);
+    last = event.t;
+  }
   return { begin, scenario: parseScenario(begin.scenario, `${what}, scenario`), events, end };
 }
 

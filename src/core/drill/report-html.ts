@@ -102,7 +102,7 @@ function curves(report: DrillReport): string {
   const { nodes, duration, timeline } = report;
   const samples = coarse(report);
   const whole = { from: 0, span: duration, samples, timeline };
-  const busiest = Math.max(1, ...samples.map(({ load }) => load));
+  const busiest = samples.reduce((most, { load }) => Math.max(most, load), 1);
   return [
     figure({ ...whole, caption: 'Nodes', top: nodes }, [
       curve(samples, 'refuse what was revoked', ({ informed }) => informed),

@@ -17,7 +17,7 @@ function headline({ mode, nodes, duration, seed }: DrillReport): string {
 
 export function reportText(report: DrillReport): string {
   const { objectives, timeline } = report;
-  const width = Math.max(...timeline.map(({ t }) => momentText(t).length), 0);
+  const width = timeline.reduce((widest, { t }) => Math.max(widest, momentText(t).length), 0);
   const lines = [
     report.title,
     headline(report),

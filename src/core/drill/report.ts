@@ -1,5 +1,6 @@
 /** What a drill showed: a function of its log, and of nothing else. */
 import type { JsonObject } from '../canonical-json.ts';
+import { printableLine } from '../printable.ts';
 import { formatDuration } from '../time.ts';
 import type { AlertEvent, AttemptEvent, DrillLog, EndEvent, SampleEvent, StepEvent } from './log.ts';
 import { type Metric, METRICS, type Objective } from './scenario.ts';
@@ -51,8 +52,8 @@ export function drillReport({ begin, scenario, events, end }: DrillLog): DrillRe
   const objectives = scenario.objectives.map((objective) => judge(objective, metrics[objective.metric], begin.nodes));
   return {
     name: scenario.name,
-    title: scenario.title,
-    summary: scenario.summary ?? '',
+    title: printableLine(scenario.title),
+    summary: printableLine(scenario.summary ?? ''),
     mode: begin.mode,
     seed: begin.seed,
     nodes: begin.nodes,
@@ -87,18 +88,17 @@ function timelineOf(events: readonly (StepEvent | AttemptEvent | AlertEvent)[]):
   return entries;
 }
 
+/** A log may come from anybody: nothing in its words reaches a screen as more than words. */
 function entryOf(event: StepEvent | AttemptEvent | AlertEvent): TimelineEntry {
   const { t, kind } = event;
-  if (kind === 'alert') return { t, kind, text: `${event.name}: ${event.text}`, times: 1 };
-  if (kind === 'step') return { t, kind, text: event.text, times: 1, ...(event.note !== undefined && { note: event.note }) };
+  if (kind === 'alert') return { t, kind, text: printableLine(`${event.name}: ${event.text}`), times: 1 };
+  if (kind === 'step') {
+    const note = event.note !== undefined && { note: printableLine(event.note) };
+    return { t, kind, text: printableLine(event.text), times: 1, ...note };
+  }
   const { who, what, accepted, code } = event;
-  return {
-    t,
-    kind,
-    accepted,
-    text: `${who}, ${what}: ${accepted ? 'accepted' : `refused${code === undefined ? '' : ` (${code})`}`}`,
-    times: 1,
-  };
+  const outcome = accepted ? 'accepted' : `refused${code === undefined ? '' : ` (${code})`}`;
+  return { t, kind, accepted, text: printableLine(`${who}, ${what}: ${outcome}`), times: 1 };
 }
 
 /** A value with its unit; a dash when it was not measured. */
