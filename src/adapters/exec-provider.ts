@@ -44,6 +44,6 @@ function readAnswer(out: Uint8Array, what: string): JsonValue {
 function unavailable(what: string, cause: unknown): JoineryError {
   return new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected an answer, found that it failed: ${(cause as Error).message}`, {
     cause,
-    hint: 'the token was not used: ask again',
+    hint: 'nothing was written: ask again',
   });
 }

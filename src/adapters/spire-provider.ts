@@ -141,7 +141,7 @@ const DOWN: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.Res
 
 function coded(cause: unknown, what: string): JoineryError {
   if (isJoineryError(cause) && cause.code.startsWith('ERR_PROVIDER_')) return cause;
-  const hint = 'the token was not used: ask again';
+  const hint = 'nothing was written: ask again';
   // Files, and a server that is not the one that was meant.
   if (!(cause instanceof ConnectError))
     return new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: ${(cause as Error).message}`, { cause, hint });

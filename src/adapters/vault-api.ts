@@ -73,7 +73,7 @@ function jsonOf(bytes: Uint8Array, what: string): JsonValue | undefined {
 }
 
 function failure(code: ErrorCode, message: string, cause?: unknown, details = {}): JoineryError {
-  return new JoineryError(code, message, { cause, details, hint: 'the token was not used: ask again' });
+  return new JoineryError(code, message, { cause, details, hint: 'nothing was written: ask again' });
 }
 
 /** A member of an answer, which may have any others: Vault adds some with every version. */

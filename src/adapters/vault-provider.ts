@@ -67,7 +67,7 @@ async function within<T>({ timeoutMs, what }: ProviderOptions, work: Promise<T>)
   const late = systemTimer.sleep(timeoutMs, ended.signal, true).then((): Promise<T> => {
     if (ended.signal.aborted) return work;
     throw new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected an answer in time, found none`, {
-      hint: 'the token was not used: ask again',
+      hint: 'nothing was written: ask again',
     });
   });
   try {

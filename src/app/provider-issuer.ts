@@ -60,7 +60,7 @@ function bounded(what: string) {
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (waiting >= MAX_WAITING) {
       throw new JoineryError('ERR_PROVIDER_UNAVAILABLE', `${what}: expected fewer requests that wait for it, found ${waiting}`, {
-        hint: 'the token was not used: ask again',
+        hint: 'nothing was written: ask again',
       });
     }
     waiting += 1;

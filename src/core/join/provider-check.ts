@@ -94,5 +94,5 @@ function pathOf(
 }
 
 function refused({ what }: ProviderExpectation, found: string, cause?: unknown): JoineryError {
-  return new JoineryError('ERR_PROVIDER_CERTIFICATE', `${what}: ${found}`, { cause, hint: 'the token was not used' });
+  return new JoineryError('ERR_PROVIDER_CERTIFICATE', `${what}: ${found}`, { cause, hint: 'nothing was written: the token was not used' });
 }
