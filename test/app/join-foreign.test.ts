@@ -12,12 +12,18 @@ import { initCluster } from '../../src/app/init-cluster.ts';
 import { issueOmnirelayToken, type IssueOmnirelayTokenInput } from '../../src/app/issue-omnirelay-token.ts';
 import { joinOmnirelay } from '../../src/app/join-omnirelay.ts';
 import type { OmnirelayService } from '../../src/app/join-service.ts';
+import { openLeafIssuer } from '../../src/app/leaf-issuer.ts';
 import { mintSecretToken } from '../../src/app/mint-secret-token.ts';
 import { rotateClusterToken } from '../../src/app/rotate-cluster-token.ts';
 import { statusData, statusText } from '../../src/cli/render/clusters.ts';
 import { pkcs12Writer } from '../../src/cli/certificate-world.ts';
-import { parsePem, toBase64, utf8 } from '../../src/core/encoding.ts';
+import { parsePem, toBase64, toPem, utf8 } from '../../src/core/encoding.ts';
 import { JoineryError } from '../../src/core/errors.ts';
+import { readCsrPem } from '../../src/core/join/node-key.ts';
+import type { IdentityProvider } from '../../src/core/join/provider.ts';
+import { parseAlternativeName } from '../../src/core/x509/alternative-names.ts';
+import { generalNameText } from '../../src/core/x509/general-names.ts';
+import { PROFILES } from '../../src/core/x509/profiles.ts';
 import { omnirelayProblem } from '../../src/core/join/omnirelay.ts';
 import { OMNIRELAY_FAILURES } from '../../src/core/token/omnirelay.ts';
 import type { Seconds } from '../../src/core/time.ts';
@@ -43,6 +49,25 @@ describe('OmniRelay’s endpoint', () => {
       (error: unknown) => omnirelayProblem(error),
     );
   const refused = (message: string) => ({ status: 400, body: { code: 'error.validation', message } });
+
+  test('names the node in the request, where the identity provider of the cluster signs nothing else', async () => {
+    const named: string[] = [];
+    const issue: IdentityProvider['issue'] = async ({ csr_pem: pem, uris }) => {
+      const csr = readCsrPem(pem);
+      named.push(...(csr.extensions.subjectAltName ?? []).map(generalNameText));
+      const issuer = await openLeafIssuer(world.realm, 'node-issuing');
+      const names = [parseAlternativeName('uri', uris[0] as string, 'uri')];
+      const leaf = await issuer.issue({ profile: PROFILES.node, names, publicKey: csr.publicKey, what: 'csr' });
+      return { certificatePem: toPem('CERTIFICATE', leaf.der), chainPem: '' };
+    };
+    const unused = () => Promise.reject(new Error('not asked'));
+    const provider: IdentityProvider = { namesFromRequest: true, issue, renew: issue, revoke: unused, trustBundle: unused };
+    const clusters = [{ name: 'prod', roles: ['worker'], identity_provider: { ca: 'node-issuing', exec: ['/bin/sign'] } }];
+    world = await joinWorld({ omnirelay, clusters, openProvider: () => Promise.resolve(provider) });
+    const reply = await join({ token: await token(), nodeId: 'n1' });
+    expect(reply.identity).toBe(`spiffe://${JOIN_DOMAIN}/prod/worker/n1`);
+    expect(named).toEqual([`URI:${reply.identity}`]);
+  });
 
   test('gives a PKCS #12 file that OpenSSL opens with its password, and keeps neither', async () => {
     const reply = await join({ token: await token(), nodeId: 'n1' });
