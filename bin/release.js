@@ -1,10 +1,10 @@
 // Makes everything of a release in dist/release, from a fresh clone of the commit, and says what is left to be done by a person.
 // It publishes nothing: `npm run release -- [--report FILE]... [--key FILE] [--no-build]`. See docs/guides/release.md.
 import { execFileSync } from 'node:child_process';
-import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { releaseChecks } from './release-checks.js';
@@ -15,26 +15,25 @@ const { values } = parseArgs({
     out: { type: 'string', default: join(root, 'dist/release') },
     report: { type: 'string', multiple: true, default: [] },
     key: { type: 'string' },
-    'key-passphrase-file': { type: 'string' },
     target: { type: 'string', multiple: true, default: ['linux-x64'] },
     compression: { type: 'string', default: 'xz' },
     'no-build': { type: 'boolean', default: false },
   },
 });
+// Steps run in the clone: a path that was given is one of here.
+const destination = resolve(values.out);
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 const { version } = json(join(root, 'package.json'));
 const head = git('rev-parse', 'HEAD');
 const headTime = Number(git('log', '-1', '--format=%ct'));
 
-/** The private key that signs, read before anything is built. */
-function signingKey() {
+/** The public key of --key, asked of openssl before anything is built; the private one is read by openssl alone. */
+function publicKey() {
   if (values.key === undefined) return undefined;
-  const file = values['key-passphrase-file'];
-  const passphrase = file && readFileSync(file, 'utf8').replace(/\n$/, '');
-  const key = createPrivateKey({ key: readFileSync(values.key), ...(passphrase && { passphrase }) });
+  const key = createPublicKey(execFileSync('openssl', ['pkey', '-in', values.key, '-pubout'], { stdio: ['inherit', 'pipe', 'inherit'] }));
   if (key.asymmetricKeyType !== 'ed25519') throw new Error(`--key: expected an Ed25519 key, found ${key.asymmetricKeyType}`);
-  return key;
+  return key.export({ type: 'spki', format: 'pem' }).trim();
 }
 
 function check() {
@@ -81,7 +80,7 @@ function build(out) {
 }
 
 /** SHA256SUMS over everything, and the signature over that. */
-function seal(out, key) {
+function seal(out) {
   const names = readdirSync(out).sort((a, b) => (a < b ? -1 : 1));
   const sums = names
     .map(
@@ -92,25 +91,25 @@ function seal(out, key) {
     )
     .join('');
   writeFileSync(join(out, 'SHA256SUMS'), sums);
-  if (key === undefined) return names;
-  writeFileSync(join(out, 'SHA256SUMS.sig'), sign(null, Buffer.from(sums), key));
-  writeFileSync(join(out, 'release.pub'), createPublicKey(key).export({ type: 'spki', format: 'pem' }));
+  if (values.key !== undefined) {
+    execFileSync('sh', [join(root, 'bin/sign-release.sh'), values.key, out], { stdio: ['inherit', 'ignore', 'inherit'] });
+  }
   return names;
 }
 
-const key = signingKey();
+const key = publicKey();
 const ready = check();
 if (!values['no-build']) {
-  rmSync(values.out, { recursive: true, force: true });
-  mkdirSync(values.out, { recursive: true });
-  build(values.out);
-  const names = seal(values.out, key);
-  console.log(`\nmade in ${values.out}`);
-  for (const name of names) console.log(`${String(statSync(join(values.out, name)).size).padStart(11)}  ${name}`);
-  console.log(key === undefined ? 'SHA256SUMS is not signed: no --key' : 'SHA256SUMS is signed; release.pub verifies it');
+  rmSync(destination, { recursive: true, force: true });
+  mkdirSync(destination, { recursive: true });
+  build(destination);
+  const names = seal(destination);
+  console.log(`\nmade in ${destination}`);
+  for (const name of names) console.log(`${String(statSync(join(destination, name)).size).padStart(11)}  ${name}`);
+  console.log(key === undefined ? 'SHA256SUMS is not signed: no --key' : `SHA256SUMS is signed, by\n${key}`);
 }
 console.log(`\nNothing was published. ${ready ? 'What is left' : 'Once everything above is ok, what is left'}:
   git tag --sign v${version} --message 'joinery ${version}' ${head.slice(0, 12)} && git push origin v${version}
   npm publish joinery-${version}.tgz
-  the other files, SHA256SUMS, SHA256SUMS.sig and release.pub, to where releases are`);
+  the other files, SHA256SUMS and SHA256SUMS.sig, to where releases are`);
 process.exitCode = ready ? 0 : 1;

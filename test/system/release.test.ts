@@ -63,9 +63,13 @@ it('makes and seals everything, and openssl, sha256sum and the executable agree'
     `joinery-${version}.tgz`,
     `joinery_${version}-1_amd64.deb`,
   ];
-  expect(readdirSync(out).toSorted()).toEqual([...names, 'SHA256SUMS', 'SHA256SUMS.sig', 'release.pub'].toSorted());
+  expect(readdirSync(out).toSorted()).toEqual([...names, 'SHA256SUMS', 'SHA256SUMS.sig'].toSorted());
   expect(sh('sha256sum --strict --check --quiet SHA256SUMS').status).toBe(0);
-  expect(sh('openssl pkeyutl -verify -pubin -inkey release.pub -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig').status).toBe(0);
+  const pub = join(work, 'release.pub');
+  execFileSync('openssl', ['pkey', '-in', join(work, 'release.key'), '-pubout', '-out', pub]);
+  expect(stdout).toContain(readFileSync(pub, 'utf8').trim());
+  expect(sh(`openssl pkeyutl -verify -pubin -inkey ${pub} -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig`).status).toBe(0);
+  expect(sh(`./joinery-${version}-linux-x64 self verify --key ${pub}`)).toMatchObject({ status: 0, stderr: '' });
   expect(sh(`./joinery-${version}-linux-x64 --version`).stdout).toContain(`joinery/${version}`);
   const inside = sh(
     `dpkg-deb --fsys-tarfile joinery_${version}-1_amd64.deb | tar -xO ./usr/bin/joinery | cmp - joinery-${version}-linux-x64`,

@@ -15,7 +15,7 @@ export interface OwnExecutable {
   readonly digest: Digest;
 }
 
-const LINE = /^([0-9a-f]{64}) [ *]([A-Za-z0-9._+-]{1,128})$/;
+const LINE = /^([0-9a-f]{64}) [ *]([A-Za-z0-9._+~-]{1,128})$/;
 
 /** @throws ERR_SELF_CHECKSUMS with the line, ERR_ENCODING_MALFORMED */
 export function parseChecksums(bytes: Uint8Array, what: string): readonly Checksum[] {

@@ -8,10 +8,11 @@ import { isInlineKey, parseChecksums, parseReleaseKey } from '../../../src/core/
 const digest = 'a'.repeat(64) as Digest;
 
 test('the lines that sha256sum writes, in text and in binary mode', () => {
-  const text = `${digest}  joinery-1.2.3-linux-x64\n${digest} *joinery.cdx.json\n`;
+  const text = `${digest}  joinery-1.2.3-linux-x64\n${digest} *joinery.cdx.json\n${digest}  joinery_1.2.3~rc.1-1_amd64.deb\n`;
   expect(parseChecksums(utf8(text), 'SHA256SUMS')).toEqual([
     { name: 'joinery-1.2.3-linux-x64', digest },
     { name: 'joinery.cdx.json', digest },
+    { name: 'joinery_1.2.3~rc.1-1_amd64.deb', digest },
   ]);
 });
 
