@@ -171,7 +171,7 @@ test('a program: that of the reference signs; one that hangs gives a code in tim
   await realm.run('ca', 'import', 'corporate', '--cert', join(realm.directory, 'authority/ca.pem'));
   await realm.run('trust', 'publish', '--purpose', 'node-cert-lifecycle', '--ca', 'node-root', '--ca', 'corporate');
   await realm.run('trust', 'activate', '--purpose', 'node-cert-lifecycle', '--version', '2');
-  const provider = { ca: 'corporate', exec: [bin, join(realm.directory, 'authority')], timeout: 1 };
+  const provider = { ca: 'corporate', exec: [bin, join(realm.directory, 'authority')], timeout: 3 };
   realm.configure((config) =>
     Object.assign((config['clusters'] as object[])[0] as object, { identity_provider: provider, node_lifetime: 90_000 }),
   );
