@@ -20,18 +20,35 @@ export async function interviewDrill(interviewer: Interviewer, scenario: Scenari
     const { planned } = placed;
     const note = planned.note === undefined ? '' : ` (${planned.note})`;
     await interviewer.say(`${momentText(planned.at)}: ${STEP_KINDS[planned.do]}${placed.isDecision ? ', as planned' : ''}${note}`);
-    if (placed.isDecision) decisions.push(await decide(interviewer, placed, seed));
+    if (placed.targets.length > 0) decisions.push(await chooseTarget(interviewer, placed));
+    if (placed.isDecision)
+      decisions.push(await decide(interviewer, placed, { seed, taken: decisions.findLast(({ target }) => target)?.target }));
   }
   return { schema: 'joinery/drill-answers/1', drill: scenario.name, decisions };
 }
 
-async function decide(interviewer: Interviewer, placed: PlacedStep, seed: number): Promise<DrillDecision> {
+/** Nodes of the inventory, the first ones: a longer list is no choice. */
+const MOST_TARGETS = 200;
+
+async function chooseTarget(interviewer: Interviewer, { phase, step, targets }: PlacedStep): Promise<DrillDecision> {
+  const choices = targets.slice(0, MOST_TARGETS).map((node) => ({ value: node, name: node }));
+  return { phase, step, do: 'act', target: await interviewer.choose('Which node does the attacker take?', choices) };
+}
+
+interface Deciding {
+  readonly seed: number;
+  /** The node that was chosen for the attacker. */
+  readonly taken: string | undefined;
+}
+
+async function decide(interviewer: Interviewer, placed: PlacedStep, { seed, taken }: Deciding): Promise<DrillDecision> {
   const { phase, step, planned, confirm } = placed;
   const later = DELAYS.map((seconds) => ({ value: String(seconds), name: `${formatDuration(seconds)} later` }));
   const choices = [{ value: '0', name: 'now' }, ...later, { value: LEAVE, name: 'not at all' }];
   const chosen = await interviewer.choose(`It is ${momentText(planned.at)}. When do you do it?`, choices);
   if (chosen === LEAVE) return { phase, step, do: 'leave' };
-  if (confirm !== undefined) await confirmed(interviewer, nameOf(confirm, seed));
+  const target = planned.do === 'revoke-nodes' ? taken : undefined;
+  if (confirm !== undefined) await confirmed(interviewer, target ?? nameOf(confirm, seed));
   const note = (await interviewer.text('A note for the report (empty for none)')).trim().slice(0, MAX_NOTE);
   return { phase, step, do: 'act', late: Number(chosen), ...(note !== '' && { note }) };
 }

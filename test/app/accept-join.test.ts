@@ -86,7 +86,15 @@ describe('a node with a token', () => {
       ['join.accept', peer.correlationId, peer.address],
     ]);
     expect(watched.outcomes).toMatchObject([
-      { operation: 'join', result: 'accepted', reason: 'none', cluster: 'prod', node: thumbprint, authenticated: true, subject: idOf(token) },
+      {
+        operation: 'join',
+        result: 'accepted',
+        reason: 'none',
+        cluster: 'prod',
+        node: thumbprint,
+        authenticated: true,
+        subject: idOf(token),
+      },
     ]);
     expect(Object.keys(watched.outcomes[0]?.seconds ?? {})).toEqual(['verify', 'policy', 'sign', 'commit', 'total']);
     expect(usesOf(token)).toBe(1);

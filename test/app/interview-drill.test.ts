@@ -91,6 +91,28 @@ describe('an interview', () => {
     expect(walked.heard).toContain('2h: what the attacker holds certificates for is revoked, as planned (at once)');
   });
 
+  it('lets a person choose the node that is taken, by an inventory, and wants its name typed before it is revoked', async () => {
+    const inventory = Array.from({ length: 10 }, (_, index) => ({ node: `db-${index}` }));
+    const named = { ...document, fleet: { nodes: 10, inventory } };
+    const fleet = parseScenario(named, 'd');
+    expect(placedSteps(fleet).map(({ targets }) => targets.length)).toEqual([0, 10, 0, 0, 0, 0, 0]);
+    const walked = person(['leave', 'db-7', '0', 'db-3', 'db-7', '', 'leave']);
+    const answers = await interviewDrill(walked, fleet, 1);
+    expect(answers.decisions.slice(1, 3)).toEqual([
+      { phase: 0, step: 0, do: 'act', target: 'db-7' },
+      { phase: 1, step: 1, do: 'act', late: 0 },
+    ]);
+    expect(walked.heard).toContain('? Type db-7 to do it');
+    const given = applyAnswers(named, fleet, answers, 'a');
+    expect(stepsOf(parseScenario(given, 'd')).find(({ do: kind }) => kind === 'compromise')).toMatchObject({ at: 3600, target: 'db-7' });
+    for (const decision of [
+      { phase: 0, step: 0, do: 'act', target: 'db-99' },
+      { phase: 0, step: 0, do: 'act' },
+      { phase: 1, step: 1, do: 'act', target: 'db-1' },
+    ])
+      expect(() => applyAnswers(named, fleet, answersOf(decision), 'a')).toThrow('expected decisions on steps of operators');
+  });
+
   it('of a drill without decisions asks nothing', async () => {
     const short = parseScenario(
       Object.fromEntries(Object.entries({ ...document, phases: [{ phase: 'revoke' }] }).filter(([name]) => name !== 'summary')),

@@ -205,6 +205,16 @@ describe('a fleet by name', () => {
     expect(eu?.evict_max).toBeLessThanOrEqual(240);
   });
 
+  it('loses the node that is named, unless that is away', async () => {
+    const taken = (target: string) => steps({ fleet, steps: [{ at: '1h', do: 'compromise', nodes: 1, target }] });
+    expect(await taken('n5')).toEqual(['an attacker copies the keys of nodes: 1 node(s), n5']);
+    expect(await taken('n2')).toEqual(['an attacker copies the keys of nodes: 0 node(s), n2']);
+    for (const own of [fleet, { nodes: 40 }])
+      await expect(run({ fleet: own, steps: [{ at: '1h', do: 'compromise', nodes: 1, target: 'n99' }] })).rejects.toThrow(
+        'expected a node of the inventory as target',
+      );
+  });
+
   it('names a hundred of them, and counts the others', async () => {
     const many = Array.from({ length: 130 }, (_, index) => ({ node: `n${index}`, certificate_age: '25h' }));
     const report = drillReport(await run({ fleet: { nodes: 130, inventory: many } }));

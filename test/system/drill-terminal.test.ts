@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { joineryCommand } from '../fakes/joinery-command.ts';
@@ -34,6 +34,22 @@ test('decisions are taken with the arrow keys, a wrong name is refused, and what
   const headless = ['drill', 'run', 'compromised-node', '--nodes', '200', '--answers', 'decisions.json', '--log', 'again.jsonl'];
   execFileSync(run, [...first, ...headless], { cwd: terminal.home });
   expect(readFileSync(at('again.jsonl'), 'utf8')).toBe(readFileSync(at('log.jsonl'), 'utf8'));
+}, 240_000);
+
+test('the node that is taken is chosen from an inventory, and its name is what has to be typed', async () => {
+  writeFileSync(at('fleet.csv'), 'node,region\ndb-1,eu\ndb-2,eu\ndb-3,us\n');
+  await start('compromised-node', '--inventory', 'fleet.csv', '--answers-out', 'chosen.json', '--log', 'chosen.jsonl');
+  await terminal.shows(/Which node does the attacker take\?[^]*db-3/);
+  terminal.keys('Down', 'Enter');
+  await terminal.shows(/When do you do it\?/);
+  terminal.keys('Enter');
+  await terminal.shows(/Type db-2 to do it/);
+  terminal.line('db-2');
+  await terminal.shows(/A note for the report/);
+  terminal.keys('Enter');
+  await terminal.shows(/status=[08]/);
+  const { decisions } = JSON.parse(readFileSync(at('chosen.json'), 'utf8')) as { decisions: object[] };
+  expect(decisions[0]).toEqual({ phase: 0, step: 0, do: 'act', target: 'db-2' });
 }, 240_000);
 
 test('ctrl-C ends it with status 130 and writes nothing', async () => {

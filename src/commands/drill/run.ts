@@ -77,6 +77,11 @@ export default class DrillRun extends BaseCommand<typeof DrillRun> {
     }),
     log: Flags.string({ description: 'new file for the log', helpValue: 'FILE' }),
     interactive: Flags.boolean({ char: 'i', description: 'decide yourself when operators act, step by step', exclusive: ['answers'] }),
+    yes: Flags.boolean({
+      char: 'y',
+      description: 'as planned, without a question: the default without --interactive',
+      exclusive: ['interactive', 'answers'],
+    }),
     answers: Flags.string({ description: 'decisions that were taken before', helpValue: 'FILE' }),
     'answers-out': Flags.string({
       description: 'new file for the decisions that are taken',

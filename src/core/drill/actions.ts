@@ -4,6 +4,7 @@ import type { Instant, Seconds } from '../time.ts';
 import type { Grant } from '../token/grant.ts';
 import { FLAG } from './fleet.ts';
 import { isAllowed } from './decisions.ts';
+import type { FleetNode } from './inventory.ts';
 import type { Nodes } from './nodes.ts';
 import type { PlannedStep, StepKind } from './scenario.ts';
 import type { TokenOfDrill, World } from './world.ts';
@@ -26,17 +27,27 @@ const CLUSTER = 'drill';
 function compromise({ world, nodes, step, t }: Acting): string {
   const { fleet, dice } = world;
   world.attacked(t);
+  if (step.target !== undefined) return `${take(world, nodes, targetOf(world, step.target), t)} node(s), ${step.target}`;
   const wanted = Math.min(step.nodes as number, fleet.size);
   let taken = 0;
   // Twenty tries for each: in a fleet without reachable nodes there is nothing to take.
   for (let tries = wanted * 20; taken < wanted && tries > 0; tries--) {
-    const node = dice.below(fleet.size);
-    if (fleet.has(node, FLAG.COMPROMISED | FLAG.OFFLINE | FLAG.EXPIRED)) continue;
-    fleet.set(node, FLAG.COMPROMISED);
-    nodes.judge(node, t);
-    taken += 1;
+    taken += take(world, nodes, dice.below(fleet.size), t);
   }
   return `${taken} node(s)`;
+}
+
+/** The parser of the scenario has found it. */
+function targetOf({ input }: World, target: string): number {
+  return (input.scenario.fleet.inventory as readonly FleetNode[]).findIndex(({ node }) => node === target);
+}
+
+/** @returns 1, or 0 for a node that cannot be taken. */
+function take({ fleet }: World, nodes: Nodes, node: number, t: number): number {
+  if (fleet.has(node, FLAG.COMPROMISED | FLAG.OFFLINE | FLAG.EXPIRED)) return 0;
+  fleet.set(node, FLAG.COMPROMISED);
+  nodes.judge(node, t);
+  return 1;
 }
 
 /** With a node at random, which may know already. */

@@ -1,6 +1,7 @@
 /** What people decided in a drill, `joinery/drill-answers/1`, and the drill as it goes by that: from then on it is headless and repeats. */
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../canonical-json.ts';
 import { JoineryError } from '../errors.ts';
+import { name } from '../names.ts';
 import { array, integer, object, oneOf, optional, type Parsed, parseDocument, string } from '../parse.ts';
 import { ATTEMPTS, type DrillStep, type Scenario, type StepKind } from './scenario.ts';
 
@@ -17,6 +18,8 @@ const answers = object({
       /** Seconds later than planned. */
       late: optional(integer(0, 90 * 86400)),
       note: optional(string({ minLength: 1, maxLength: 500 })),
+      /** The node that the attacker takes, of an inventory. */
+      target: optional(name()),
     }),
     { maxItems: 2000 },
   ),
@@ -37,6 +40,8 @@ export interface PlacedStep {
   readonly planned: DrillStep;
   /** Somebody decides on it: it is in a phase in which operators act, and is no attempt of the attacker. */
   readonly isDecision: boolean;
+  /** Names of the nodes that the attacker may take here; none where nobody chooses. */
+  readonly targets: readonly string[];
   /** What has to be typed before it is done: what is revoked does not come back. */
   readonly confirm: string | undefined;
 }
@@ -50,12 +55,13 @@ const SUBJECTS: Readonly<Partial<Record<StepKind, string>>> = {
 };
 
 /** In the order of their time. */
-export function placedSteps({ phases }: Scenario): readonly PlacedStep[] {
+export function placedSteps({ phases, fleet }: Scenario): readonly PlacedStep[] {
   const placed = phases.flatMap(({ phase: named, steps }, phase) =>
     (steps ?? []).map((planned, step): PlacedStep => {
       const isDecision = DECIDING.includes(named) && !ATTEMPTS.includes(planned.do) && planned.do !== 'note';
       const subject = planned.do === 'revoke-token' ? planned.token : SUBJECTS[planned.do];
-      return { phase, step, planned, isDecision, confirm: isDecision ? subject : undefined };
+      const targets = planned.do === 'compromise' && !isDecision ? (fleet.inventory ?? []).map(({ node }) => node) : [];
+      return { phase, step, planned, isDecision, targets, confirm: isDecision ? subject : undefined };
     }),
   );
   return placed.sort((a, b) => a.planned.at - b.planned.at);
@@ -72,7 +78,8 @@ export function applyAnswers(document: JsonObject, scenario: Scenario, given: Dr
   if (new Set(places).size < places.length) throw wrong(what, 'expected one decision for each step, found two for one');
   const decided = given.decisions.map((decision): readonly [PlacedStep, DrillDecision] => {
     const place = known.find(({ phase, step }) => phase === decision.phase && step === decision.step);
-    if (place?.isDecision === true) return [place, decision];
+    if (place?.isDecision === true && decision.target === undefined) return [place, decision];
+    if (place?.targets.includes(decision.target ?? '') === true) return [place, { ...decision, do: 'act', late: 0 }];
     throw wrong(what, `expected decisions on steps of operators, found one on step ${decision.step} of phase ${decision.phase}`);
   });
   const phases = arrayOf(document['phases']).map((phase, phaseIndex): JsonValue => {
@@ -90,12 +97,12 @@ export function applyAnswers(document: JsonObject, scenario: Scenario, given: Dr
 function changed(
   step: JsonObject,
   { planned }: PlacedStep,
-  { do: act, late = 0, note }: DrillDecision,
+  { do: act, late = 0, note, target }: DrillDecision,
   duration: number,
 ): readonly JsonObject[] {
   const at = planned.at + late;
   if (act === 'leave' || at > duration) return [];
-  return [{ ...step, at: at === 0 ? '0' : `${at}s`, ...(note !== undefined && { note }) }];
+  return [{ ...step, at: at === 0 ? '0' : `${at}s`, ...(note !== undefined && { note }), ...(target !== undefined && { target }) }];
 }
 
 function arrayOf(value: JsonValue | undefined): readonly JsonValue[] {

@@ -108,6 +108,8 @@ const step = object({
   grace: optional(duration()),
   faulty: optional(boolean()),
   role: optional(name()),
+  /** The node that is taken, of the inventory; any without it. */
+  target: optional(name()),
   /** The outage is of this one; of all without it. */
   region: optional(name()),
   per_hour: optional(integer(1, 1_000_000)),
@@ -241,15 +243,21 @@ const checked: Parser<Scenario> = refine(scenario, (value) => {
 });
 
 function stepIssue(step: PlannedStep, drill: Scenario, minted: ReadonlySet<string | undefined>): string | undefined {
-  const { do: kind, at, token, region } = step;
+  const { do: kind, at, token } = step;
   const missing = (NEEDS[kind] ?? []).find((member) => step[member] === undefined);
   if (missing !== undefined) return `expected ${missing} in the step ${kind}, found none`;
   if (at > drill.duration) return `expected steps within ${drill.duration} s, found ${kind} after`;
-  if (region !== undefined && !regionsOf(drill.fleet).includes(region))
-    return `expected a region of the fleet in the step ${kind}, found another`;
   if (step.count !== undefined && !ATTEMPTS.includes(kind))
     return `expected count on attempts (${ATTEMPTS.join(', ')}), found it on ${kind}`;
   if (kind !== 'mint-token' && token !== undefined && !minted.has(token))
     return `expected token ${token} to be minted before, found it used first`;
+  return placeIssue(step, drill.fleet);
+}
+
+function placeIssue({ do: kind, region, target }: DrillStep, known: Scenario['fleet']): string | undefined {
+  if (region !== undefined && !regionsOf(known).includes(region))
+    return `expected a region of the fleet in the step ${kind}, found another`;
+  if (target !== undefined && !(known.inventory ?? []).some(({ node }) => node === target))
+    return `expected a node of the inventory as target of the step ${kind}, found another`;
   return undefined;
 }
