@@ -3,7 +3,7 @@ import { type Digest, digestOf } from '../core/digest.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { SigningKey } from '../core/key-ports.ts';
-import { assemblePackage, assertModel, type AssembleInput, type UnsignedPackage } from '../core/onboarding/assemble.ts';
+import { assemblePackage, assertModel, type AssembleInput, packFor, type UnsignedPackage } from '../core/onboarding/assemble.ts';
 import { assertFaithful, batchRenderer, type BatchRenderer } from '../core/onboarding/batch.ts';
 import { BATCH_PATHS, type BatchManifest, batchPath, describeBatch, INDEX_PATH, indexLine } from '../core/onboarding/batch-manifest.ts';
 import { jsonFile } from '../core/onboarding/files.ts';
@@ -192,7 +192,7 @@ class Writer {
     const { format, gzip, target } = this.#input;
     if (artifact.path !== FORMAT_TABLE[format].userData) return artifact;
     const pack = this.first.manifest.compression === 'gzip';
-    const sent = pack ? { path: GZIP_PATH, bytes: gzip(artifact.bytes) } : artifact;
+    const sent = pack ? { path: GZIP_PATH, bytes: packFor(target, artifact.bytes, gzip) } : artifact;
     // A longer name can be the one that is too long.
     if (target === undefined || !userDataSize(sent.bytes.length).tooLargeFor.includes(target)) return sent;
     const found = describeSize(userDataSize(sent.bytes.length));

@@ -209,6 +209,14 @@ describe('platforms', () => {
     expect((await inspectPackage(reader, join(ec2.out, 'user-data.gz'))).format).toBe('cloud-config');
     expect((await render({ target: 'maas' })).manifest.compression).toBeUndefined();
     await expect(render({ target: 'ec2', format: 'ignition', agent: 'script' })).rejects.toEqual(refused('ERR_PACKAGE_SIZE'));
+    // What zlib leaves too large is packed as small as can be.
+    const bad = {
+      ...world,
+      gzip: (bytes: Uint8Array, smallest?: boolean) => (smallest === true ? world.gzip(bytes, true) : new Uint8Array(18_000)),
+    };
+    const tight = await renderPackage(realm, inputOf({ target: 'ec2', agent: 'script' }), bad);
+    expect(tight.size?.gzip).toBeLessThan(16_384);
+    expect((await verify(tight.out, { realm })).ok).toBe(true);
     await expect(render({ target: 'openstack', format: 'shell', agent: 'script' })).rejects.toEqual(refused('ERR_PACKAGE_SIZE'));
     expect((await render({ target: 'nocloud', format: 'tar' })).size).toBeUndefined();
   });

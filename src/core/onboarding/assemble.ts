@@ -6,7 +6,7 @@ import { type NodeAssets, nodeFiles } from './files.ts';
 import { FORMAT_TABLE, type FormatName, takesGzip } from './formats/table.ts';
 import type { Artifact } from './formats/artifact.ts';
 import { renderInspected } from './inspect.ts';
-import { compressFor, type Gunzip, type Target, userDataSize, type UserDataSize } from './limits.ts';
+import { compressFor, fits, type Gunzip, type Target, userDataSize, type UserDataSize } from './limits.ts';
 import {
   describePackage,
   GZIP_PATH,
@@ -22,8 +22,8 @@ import type { PackageModel, TrustParts } from './model.ts';
 import { assertFingerprints, assertNoPrivateKey, assertPaths, assertSystemTrust, assertUrls, type TokenAllowance } from './rules.ts';
 import { grantOfToken } from './token.ts';
 
-/** Deterministic gzip (RFC 1952): time 0, no name, unknown system. */
-export type Gzip = (bytes: Uint8Array) => Uint8Array;
+/** Deterministic gzip (RFC 1952): time 0, no name, unknown system. @param smallest whatever time it takes: for what else does not fit. */
+export type Gzip = (bytes: Uint8Array, smallest?: boolean) => Uint8Array;
 
 export interface AssembleInput {
   readonly model: PackageModel;
@@ -91,7 +91,14 @@ export function fitTarget(
   const { userData } = FORMAT_TABLE[format];
   const found = artifacts.find(({ path }) => path === userData)?.bytes;
   if (found === undefined) return {};
-  const small = takesGzip(format) ? gzip(found) : undefined;
+  const small = takesGzip(format) ? packFor(target, found, gzip) : undefined;
   const size = userDataSize(found.length, small?.length);
   return target !== undefined && compressFor(target, format, size) ? { size, compressed: small as Uint8Array } : { size };
+}
+
+/** Compressed quickly, and as small as can be where that may fit and this does not: it saves less than a tenth. */
+export function packFor(target: Target | undefined, bytes: Uint8Array, gzip: Gzip): Uint8Array {
+  const quick = gzip(bytes);
+  if (target === undefined || fits(target, bytes.length) || fits(target, quick.length)) return quick;
+  return fits(target, quick.length * 0.9) ? gzip(bytes, true) : quick;
 }

@@ -38,7 +38,8 @@ function inBase64(raw: number): number {
   return Math.ceil(raw / 3) * 4;
 }
 
-function fits(target: Target, raw: number): boolean {
+/** @param raw bytes, compressed or not. */
+export function fits(target: Target, raw: number): boolean {
   const limit = USER_DATA_LIMITS[target];
   return limit === undefined || (limit.counts === 'raw' ? raw : inBase64(raw)) <= limit.bytes;
 }
