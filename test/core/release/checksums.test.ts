@@ -16,6 +16,11 @@ test('the lines that sha256sum writes, in text and in binary mode', () => {
   ]);
 });
 
+test('the name that a Debian package of a version before a release has', () => {
+  const text = `${digest}  joinery_1.2.3~rc.1-1_amd64.deb\n`;
+  expect(parseChecksums(utf8(text), 'SHA256SUMS')).toEqual([{ name: 'joinery_1.2.3~rc.1-1_amd64.deb', digest }]);
+});
+
 test.each([
   ['nothing', '', 'SHA256SUMS: expected a line feed at the end, found none'],
   ['a cut line', `${digest}  joinery`, 'SHA256SUMS: expected a line feed at the end, found none'],
