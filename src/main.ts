@@ -2,7 +2,7 @@
 import type { Config } from '@oclif/core/config';
 import type { Manifest, PJSON } from '@oclif/core/interfaces';
 import { loadCommand } from './cli/command-loader.ts';
-import { isBrokenPipe, toFailure } from './cli/failure.ts';
+import { type Failure, isBrokenPipe, toFailure } from './cli/failure.ts';
 import { currentIo, type Io, withIo, write } from './cli/io.ts';
 import { failureJson, failureLines } from './cli/render/failure.ts';
 import { COMMANDS } from './command-table.ts';
@@ -90,8 +90,13 @@ function leadingCommand(argv: readonly string[]): string | undefined {
 }
 
 function asksForHelp(argv: readonly string[]): boolean {
+  return beforeDashes(argv).some((word) => word === '--help' || word === '-h');
+}
+
+/** What may be flags: `--` ends them. */
+function beforeDashes(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--');
-  return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h');
+  return end === -1 ? argv : argv.slice(0, end);
 }
 
 async function frameworkRun(argv: readonly string[], program: Program): Promise<void> {
@@ -110,10 +115,16 @@ async function refuse(error: unknown, argv: readonly string[]): Promise<void> {
   if (exit === 0) return;
   const unknown = error instanceof Error && /^command .* not found$/.test(error.message);
   const failure = toFailure(unknown ? unknownCommand(argv, Object.keys(COMMANDS)) : error);
+  currentIo().setExitStatus(failure.exitStatus);
+  await show(failure, beforeDashes(argv).includes('--json'));
+}
+
+/** Where stdout takes nothing, stderr may; where neither does, the status is all that can tell. */
+async function show(failure: Failure, asJson: boolean): Promise<void> {
   const io = currentIo();
-  io.setExitStatus(failure.exitStatus);
-  if (argv.includes('--json')) await write(io.stdout, `${failureJson(failure, [])}\n`);
-  else await write(io.stderr, `${failureLines(failure, (_format, text) => text).join('\n')}\n`);
+  const lines = () => write(io.stderr, `${failureLines(failure, (_format, text) => text).join('\n')}\n`);
+  const shown = asJson ? write(io.stdout, `${failureJson(failure, [])}\n`).catch(lines) : lines();
+  await shown.catch(() => undefined);
 }
 
 /** The words are not repeated: one of them may be a secret in the wrong place. */

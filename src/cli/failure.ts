@@ -1,4 +1,5 @@
 /** Turns whatever was thrown into what is shown: a code, a message without the user's argv in it, a hint, an exit status. */
+import { stripVTControlCharacters } from 'node:util';
 import { fileError } from '../core/file-error.ts';
 import { type ErrorCode, type ErrorDetails, JoineryError } from '../core/errors.ts';
 import { nearest } from '../core/names.ts';
@@ -35,8 +36,10 @@ function translate(error: unknown, knownFlags: readonly string[]): JoineryError 
   const parsing = failure instanceof Error ? /^Parsing --([a-z-]+) /.exec(failure.message)?.[1] : undefined;
   if (parsing !== undefined) return usage(`--${parsing}: expected ${kindOf(failure.message)}, found something else`);
   if (failure instanceof Error && ('parse' in failure || 'oclif' in failure)) return usageError(failure, knownFlags);
-  // Files have codes of their own: only writing a result can fail like this.
-  if ((error as NodeJS.ErrnoException | undefined)?.syscall === 'write') return fileError(error, 'the output');
+  // Files have codes of their own: only writing a result, or asking where one is, can fail like this.
+  const { syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  if (syscall === 'write') return fileError(error, 'the output');
+  if (syscall === 'uv_cwd') return fileError(error, 'the current directory');
   const message = failure instanceof Error ? failure.message : String(error);
   return new JoineryError('ERR_INTERNAL', `expected no such thing to happen, found: ${message}`, {
     hint: 'this is a bug; run again with --verbose and report what it prints',
@@ -86,11 +89,14 @@ function optionsOf(message: string): string {
   return (/to be one of: (.*)$/m.exec(message)?.[1] ?? 'the documented values').trim();
 }
 
-/** "Missing required flag cluster" and the like: names only, with the values of `--flag=value` cut out. */
+/** "--flag=<what the user typed, of several lines perhaps> cannot also be ..." */
+const EXCLUDED = /^(\s*--[a-z-]+)=.*? (cannot also be provided when using --[a-z-]+)$/gms;
+
+/** "Missing required flag cluster" and the like: names only, with the values of `--flag=value` cut out; oclif dims them on a terminal. */
 function plainReasons(message: string): string {
-  const lines = message.split('\n').slice(1);
+  const lines = stripVTControlCharacters(message).replace(EXCLUDED, '$1 $2').split('\n').slice(1);
   const reasons = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('See more help'));
-  return reasons.map((line) => plainReason(line.replace(/--([a-z-]+)=\S+/g, '--$1'))).join('; ');
+  return reasons.map(plainReason).join('; ');
 }
 
 /** oclif's reasons in the words of joinery's own messages. */

@@ -27,6 +27,11 @@ const WRONG: readonly (readonly [string, readonly string[], string])[] = [
   ['a flag before the command', ['--quiet', 'audit', 'list'], 'expected flags after the command, found one before it'],
   ['two flags that exclude each other', ['ca', 'create', 'x', '--ttl', '1y', `--not-after=${SECRET}`], 'found both'],
   [
+    'two flags that exclude each other, one with blanks and lines in it',
+    ['ca', 'create', 'x', '--ttl', '1y', `--not-after=a ${SECRET}\n${SECRET} b`],
+    'expected it without --ttl, found both',
+  ],
+  [
     'a flag without the one that it needs',
     ['init', '--environment', 'a', '--domain', 'b', '--roles', SECRET],
     '--roles: expected --cluster with it, found none',
@@ -71,6 +76,29 @@ test('an unknown command is one error with the likely one', async () => {
   expect((await runCli(['-x', SECRET])).stderr).toBe(
     'error: expected a command of joinery, found something else [ERR_USAGE_UNKNOWN_COMMAND]\nhint: see: joinery --help\n',
   );
+});
+
+test('flags after -- are arguments: --json there asks for nothing', async () => {
+  expect(await runCli(['xyzzy', '--', '--json'])).toMatchObject({ exit: 2, stdout: '' });
+});
+
+test('on a terminal, where oclif dims its reasons, they read as elsewhere', () => {
+  class FailedFlagValidationError extends Error {
+    readonly parse = {};
+  }
+  const dimmed =
+    'The following errors occurred:\n  \u001b[2mMissing required flag a\u001b[22m\n\u001b[2m  Missing required flag b\u001b[22m';
+  expect(toFailure(new FailedFlagValidationError(`${dimmed}\nSee more help with --help`)).message).toBe(
+    'expected --a, found none; expected --b, found none',
+  );
+});
+
+test('a directory that was removed while joinery stands in it is a file that is missing, no bug', () => {
+  const gone = Object.assign(new Error('uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
+  expect(toFailure(gone)).toMatchObject({
+    code: 'ERR_FILE_NOT_FOUND',
+    message: 'the current directory: expected it to exist, found nothing',
+  });
 });
 
 test('what is no refusal is a bug, shown as one, with its trace only on request', () => {
@@ -133,6 +161,25 @@ test('a reader that has gone is no error, another stream error is', async () => 
     EXIT_STATUS.network,
     'error: the output: expected space on the disk, found none left [ERR_FILE_DISK_FULL]\n',
   ]);
+});
+
+test('an error that no stream takes ends with its status, and nothing else', async () => {
+  const broken = (code: string) =>
+    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })) });
+  for (const code of ['EPIPE', 'EIO']) {
+    for (const argv of [['xyzzy'], ['xyzzy', '--json']]) {
+      const statuses: number[] = [];
+      const setExitStatus = (status: number) => statuses.push(status);
+      const io = { ...currentIo(), env: {}, stdout: broken(code), stderr: broken(code), setExitStatus };
+      await main(argv, testProgram(), io as never);
+      expect(statuses[0]).toBe(2);
+    }
+  }
+  let said = '';
+  const stderr = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) });
+  const io = { ...currentIo(), env: {}, stdout: broken('ENOSPC'), stderr, setExitStatus: () => undefined };
+  await main(['xyzzy', '--json'], testProgram(), io as never);
+  expect(said).toMatch(/^error: .*ERR_USAGE_UNKNOWN_COMMAND/);
 });
 
 test('without a word there is no command', async () => {
