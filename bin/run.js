@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Written for old Node.js too: no top-level await, no syntax younger than 2020. It only finds a runtime that is new enough.
-import { existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const version = process.versions.node.split('.').map(Number);
@@ -33,20 +34,32 @@ function start() {
 }
 
 /**
- * Where compiled code is kept between runs. It will run as this user: the directory is this user's own, and no one else can write to it.
- * Without one (no home, a read-only one, another user's under sudo) joinery starts a little slower.
+ * Where compiled code is kept between runs. It will run as this user: the directory is this user's own, and nobody else can write to it, or put
+ * another one in its place. Without one (no home, a read-only one, another user's under sudo) joinery starts a little slower.
  */
 function ownCacheDirectory() {
   const base = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   if (!base || !base.startsWith('/') || process.getuid === undefined) return undefined;
   const directory = base + '/joinery';
   try {
+    if (!isGuarded(realpathSync(nearest(directory)))) return undefined;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const found = lstatSync(directory);
-    return found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o022) === 0 ? directory : undefined;
+    return found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o022) === 0 ? realpathSync(directory) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function nearest(path) {
+  return existsSync(path) ? path : nearest(dirname(path));
+}
+
+/** Whether only this user and root can rename what is in a directory, and the directories on the way to it. */
+function isGuarded(path) {
+  const { uid, mode } = lstatSync(path);
+  const sticky = (mode & 0o1000) !== 0;
+  return (uid === 0 || uid === process.getuid()) && ((mode & 0o022) === 0 || sticky) && (path === '/' || isGuarded(dirname(path)));
 }
 
 function startWithOwnRuntime() {
@@ -60,11 +73,24 @@ function startWithOwnRuntime() {
     process.exitCode = 2;
     return;
   }
-  void import('node:child_process').then(({ spawnSync }) => {
-    const child = spawnSync(own, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+  void import('node:child_process').then(({ spawn }) => {
+    let child;
+    // Before the child starts. It knows what a signal means: a server ends what it has begun. The terminal sends SIGINT to both.
+    process.on('SIGINT', () => undefined);
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child = spawn(own, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
       stdio: 'inherit',
       env: { ...process.env, JOINERY_RUNTIME: 'own' },
     });
-    process.exitCode = child.status === null ? 1 : child.status;
+    child.on('error', (error) => {
+      console.error('error: expected ' + own + ' to start, found: ' + error.message);
+      process.exitCode = 1;
+    });
+    child.on('exit', (status, signal) => {
+      process.exitCode = status === null ? 1 : status;
+      if (signal === null) return;
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    });
   });
 }

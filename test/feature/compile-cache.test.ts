@@ -34,6 +34,21 @@ test('not where others can write', () => {
   expect(readdirSync(join(home, 'joinery'))).toEqual([]);
 });
 
+test('not where others could put another directory in its place, and nothing is made there', () => {
+  const shared = join(home, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o777);
+  version({ HOME: join(shared, 'home') });
+  expect(readdirSync(shared)).toEqual([]);
+  mkdirSync(join(shared, 'cache/joinery'), { recursive: true, mode: 0o700 });
+  version({ HOME: home, XDG_CACHE_HOME: join(shared, 'cache') });
+  expect(readdirSync(join(shared, 'cache/joinery'))).toEqual([]);
+  // As in the shared temporary directory: only the owner of a file renames it.
+  chmodSync(shared, 0o1777);
+  version({ HOME: home, XDG_CACHE_HOME: join(shared, 'cache') });
+  expect(readdirSync(join(shared, 'cache/joinery'))).toHaveLength(1);
+});
+
 test('not behind a link', () => {
   mkdirSync(join(home, 'elsewhere'), { mode: 0o700 });
   symlinkSync('elsewhere', join(home, 'joinery'));
