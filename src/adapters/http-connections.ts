@@ -12,6 +12,9 @@ export interface ConnectionLimits {
   readonly connections_per_address: number;
 }
 
+/** Between the word that a certificate counts no more and the end of its connections. */
+const LAST_WORD_MS = 200;
+
 /** A client certificate under which there is a connection. */
 export interface ConnectedPeer {
   readonly fingerprint: Fingerprint;
@@ -85,10 +88,13 @@ export class Connections {
     });
   }
 
-  /** Ends every connection under a certificate. @returns how many there were. */
+  /**
+   * Ends every connection under a certificate, {@link LAST_WORD_MS} from now: a request that is on its way is refused by its handler, and its
+   * client hears why instead of an end in the middle. @returns how many there were.
+   */
   cut(fingerprint: Fingerprint): number {
     const sockets = [...(this.#byFingerprint.get(fingerprint)?.sockets ?? [])];
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) setTimeout(() => socket.destroy(), LAST_WORD_MS).unref();
     return sockets.length;
   }
 
