@@ -1,6 +1,6 @@
 // Compiles src to dist, the library; writes the oclif manifest there, from which help and completion are made; bundles the program.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundle } from './bundle.js';
 
@@ -25,6 +25,8 @@ try {
   writeFileSync(`${out}/oclif.manifest.json`, JSON.stringify(plugin.manifest));
   await bundle(out, `${out}/bundle`);
 
+  // An executable that build:binary made stays: a suite with JOINERY_BIN builds first, and then starts it.
+  if (existsSync(`${root}dist/binary`)) renameSync(`${root}dist/binary`, `${out}/binary`);
   rmSync(`${root}dist`, { recursive: true, force: true });
   renameSync(out, `${root}dist`);
 } finally {
