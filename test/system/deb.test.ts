@@ -16,7 +16,7 @@ const root = join(work, 'root');
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { error, status, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: 550_000,
     maxBuffer: 64 * 1024 * 1024,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...env },
   });
