@@ -1,4 +1,5 @@
 /** Runs the command line: finds the command, lets it run, and reports what oclif itself refuses. */
+import { userInfo } from 'node:os';
 import type { Config } from '@oclif/core/config';
 import type { Manifest, PJSON } from '@oclif/core/interfaces';
 import { loadCommand } from './cli/command-loader.ts';
@@ -19,6 +20,7 @@ export interface Program {
 
 /** Runs one command line. The exit status is left in `process.exitCode`. */
 export async function main(argv: readonly string[], program: Program, io: Io = currentIo()): Promise<void> {
+  assureHome();
   await withIo(reporting(io), async () => {
     try {
       if (argv.length === 1 && argv[0] === '--version') await write(currentIo().stdout, versionLine(program.version));
@@ -28,6 +30,18 @@ export async function main(argv: readonly string[], program: Program, io: Io = c
       await refuse(error, argv);
     }
   });
+}
+
+/** Libraries ask for home and shell when they load; a uid without a name (a container) has none, and Node.js throws. */
+function assureHome(): void {
+  const { env } = process;
+  if (env['HOME'] !== undefined && env['SHELL'] !== undefined) return;
+  try {
+    userInfo();
+  } catch {
+    env['HOME'] ??= '/nonexistent';
+    env['SHELL'] ??= '/bin/sh';
+  }
 }
 
 /** The same streams, opened when they are first used: a pipe or a terminal costs milliseconds. Errors that nobody awaits set the status. */

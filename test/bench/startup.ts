@@ -1,7 +1,7 @@
 /** Whole processes, from start to exit, against bare Node. */
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,16 @@ import { type Bench, milliseconds, processTime, type Row, times } from './measur
 const start = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 const hooks = fileURLToPath(new URL('../feature/log-modules.mjs', import.meta.url));
+
+/** What `npm run build:binary` makes; its rows are left out where it was not made. */
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const executable = fileURLToPath(new URL(`../../dist/binary/joinery-${version}-${process.platform}-${process.arch}`, import.meta.url));
+
+/** By GNU time, where it is installed. */
+function peakMemory(command: string, argv: readonly string[], cwd: string): string {
+  const { stderr, error } = spawnSync('/usr/bin/time', ['-f', '%M', command, ...argv], { cwd, encoding: 'utf8' });
+  return error === undefined ? `, peak ${Math.round(Number(stderr) / 1024)} MiB` : '';
+}
 
 /** Every module that a command loads, as short names: files of joinery, packages, parts of Node. */
 function modulesOf(argv: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Row[] {
@@ -65,7 +75,19 @@ export const startup: Bench = {
         const time = joinery(15, ...argv);
         return { what, value: milliseconds(time), limit: milliseconds(bare), ratio: times(time / bare) };
       };
+      const ofExecutable = (what: string, ...argv: string[]): Row => {
+        const time = processTime(executable, argv, { cwd, env, runs: 15 });
+        return {
+          what: `executable: ${what}${peakMemory(executable, argv, cwd)}`,
+          value: milliseconds(time),
+          limit: milliseconds(bare),
+          ratio: times(time / bare),
+        };
+      };
       return Promise.resolve([
+        ...(existsSync(executable)
+          ? [ofExecutable('joinery --version', '--version'), ofExecutable('joinery token mint (no realm, key file)', ...stateless)]
+          : []),
         row('joinery --version', '--version'),
         row('joinery token mint --help', 'token', 'mint', '--help'),
         row('joinery token mint (no realm, key file)', ...stateless),

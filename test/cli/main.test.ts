@@ -1,5 +1,7 @@
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { Writable } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { toFailure } from '../../src/cli/failure.ts';
 import { EXIT_STATUS } from '../../src/core/errors.ts';
 import { main } from '../../src/main.ts';
@@ -184,4 +186,22 @@ test('an error that no stream takes ends with its status, and nothing else', asy
 
 test('without a word there is no command', async () => {
   expect((await runCli(['--json'])).json().error.message).toBe('expected a command of joinery, found none');
+});
+
+test('a uid without a name has neither home nor shell, and joinery works', async () => {
+  vi.stubEnv('HOME', undefined);
+  vi.stubEnv('SHELL', undefined);
+  const { userInfo } = os;
+  os.userInfo = () => {
+    throw new Error('uv_os_get_passwd returned ENOENT');
+  };
+  syncBuiltinESMExports();
+  try {
+    expect((await runCli(['--version'])).exit).toBe(0);
+    expect([process.env['HOME'], process.env['SHELL']]).toEqual(['/nonexistent', '/bin/sh']);
+  } finally {
+    os.userInfo = userInfo;
+    syncBuiltinESMExports();
+    vi.unstubAllEnvs();
+  }
 });
