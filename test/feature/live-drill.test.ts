@@ -83,7 +83,7 @@ it('puts the canary out when a person ends it', async () => {
     stdio: 'ignore',
   });
   const known = Object.keys(await states()).length;
-  await expect.poll(async () => Object.keys(await states()).length, { timeout: 15_000, interval: 100 }).toBeGreaterThan(known);
+  await expect.poll(async () => Object.keys(await states()).length, { timeout: 90_000, interval: 100 }).toBeGreaterThan(known);
   child.kill('SIGINT');
   expect((await once(child, 'exit'))[0]).toBe(130);
   silent.close();
