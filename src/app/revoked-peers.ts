@@ -41,9 +41,13 @@ async function revokedAuthorities(realm: Pick<Realm, 'store'>): Promise<Readonly
   return revoked;
 }
 
-/** The fingerprint of a certificate that was revoked, by what the store says changed: `revocation/<authority>/<serial>`. */
+/**
+ * The fingerprint of a certificate that is revoked, by what the store says changed: `revocation/<authority>/<serial>`. The end of a hold
+ * changes that, too, and takes nothing from anybody.
+ */
 export async function revokedFingerprint({ store }: Pick<Realm, 'store'>, changedKey: string): Promise<Fingerprint | undefined> {
   const key = certificateKey(changedKey.slice(changedKey.lastIndexOf('/') + 1));
   const entry = await store.get(key);
-  return entry && (parseCertificateRecord(key, entry.value).fingerprint as Fingerprint);
+  const record = entry && parseCertificateRecord(key, entry.value);
+  return record?.revoked && (record.fingerprint as Fingerprint);
 }

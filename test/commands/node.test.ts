@@ -234,7 +234,7 @@ describe('OmniRelay’s own command', () => {
     const argv = ['mesh', 'bootstrap', 'issue-token', '--signing-key-file', at('relay.key'), '--cluster', 'prod', '--role', 'worker'];
     return (await cli([...argv, '--issuer', 'omnirelay-bootstrap', '--reveal'])).stdout;
   };
-  const ask = ['mesh', 'bootstrap', 'join', '--token-file', '-', '--timeout', '00:00:20'];
+  const ask = ['mesh', 'bootstrap', 'join', '--token-file', '-', '--timeout', '00:03:00'];
 
   test('writes the bundle into a file of its own, or prints it', async () => {
     const flags = ['--url', server.url, '--anchors', anchors];

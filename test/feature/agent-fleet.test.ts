@@ -5,7 +5,7 @@ import { readNodeIdentity } from '../../src/app/node-identity.ts';
 import { limitsOf } from '../../src/core/realm/server-config.ts';
 import { agentFleet, DIRECTORY, type Fleet, type FleetNode } from '../fakes/agent-fleet.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 900_000 });
 
 const LIFE = 900;
 let fleet: Fleet;
