@@ -9,9 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const clone = fileURLToPath(new URL('../..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')) as { version: string };
-const executable = join(clone, `dist/binary/joinery-${version}-linux-x64`);
 const work = mkdtempSync(join(tmpdir(), 'joinery-deb-'));
 const root = join(work, 'root');
+/** Built here: one that lies in dist may be older than the sources. */
+const executable = join(work, `binary/joinery-${version}-linux-x64`);
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { error, status, stdout, stderr } = spawnSync(command, args, {
@@ -85,7 +86,7 @@ function snapshot(): Map<string, string> {
 }
 
 beforeAll(() => {
-  if (!existsSync(executable)) execFileSync(process.execPath, [join(clone, 'bin/binary.js')], { stdio: 'ignore' });
+  execFileSync(process.execPath, [join(clone, 'bin/binary.js'), '--out', join(work, 'binary')], { stdio: 'ignore' });
 }, 600_000);
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
