@@ -95,7 +95,7 @@ it('every command line of the documents parses that no story runs', async () => 
 });
 
 /** What every program reads, and what bin/run.js tells itself. */
-const INTERNAL = new Set(['PATH', 'HOME', 'JOINERY_RUNTIME']);
+const INTERNAL = new Set(['PATH', 'HOME', 'SHELL', 'JOINERY_RUNTIME']);
 
 it('the environment is described as it is read', () => {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
