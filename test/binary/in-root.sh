@@ -32,5 +32,6 @@ unshare --mount sh -eu -c '
     mkdir -p "$debian$directory"
     mount --bind "$directory" "$debian$directory"
   done
-  vitest run --config test/vitest.config.ts "$@"
+  # Left out: it has joinery run a shell script, and there is no shell.
+  vitest run --config test/vitest.config.ts --exclude test/feature/attestation.test.ts "$@"
 ' sh "$root/debian" "$repository" "$@"
