@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/command-table.ts';
+import { staticModules } from './static-modules.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let directory = '';
@@ -65,3 +67,23 @@ test('the test sees a heavy module where one is used', () => {
   expect(exit).toBe(0);
   expect(modules.some((url) => HEAVY.test(url))).toBe(true);
 });
+
+/** One line for each room and command: what the command loads beyond what all of them do. */
+test('what every command loads is as the golden file says', async () => {
+  const loaded = new Map(
+    Object.keys(COMMANDS).map((id) => [id, staticModules(join(root, 'dist'), `commands/${id.replaceAll(':', '/')}.js`)]),
+  );
+  const [first = new Set<string>(), ...others] = loaded.values();
+  const common = new Set([...first].filter((name) => others.every((modules) => modules.has(name))));
+  const text = [...loaded].map(([id, modules]) => `${id.replaceAll(':', ' ')}\n${lines([...modules].filter((name) => !common.has(name)))}`);
+  await expect([`every command\n${lines([...common])}`, ...text].join('\n')).toMatchFileSnapshot('../golden/loaded-modules.txt');
+});
+
+function lines(names: readonly string[]): string {
+  const groups = Object.groupBy(names, (name) => /^(?:node(?=:)|\.\/\w+(?=\/)|\.)/.exec(name)?.[0] ?? 'packages');
+  const short = (group: string, name: string) => (name.startsWith(group) ? name.slice(group.length + 1) : name);
+  return Object.entries(groups)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([group, members = []]) => `  ${group}: ${members.map((name) => short(group, name)).join(' ')}\n`)
+    .join('');
+}
