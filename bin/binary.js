@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundleProgram, bundleScript } from './binary/bundle.js';
 import { stripElf } from './binary/elf.js';
-import { licensesDocument, licenseTextOf } from './binary/licenses.js';
+import { licensePart, licensesDocument } from './binary/licenses.js';
 import { runtimeFor } from './binary/runtime.js';
 import { sbomOf } from './binary/sbom.js';
 import { writeProgram } from './binary/program.js';
@@ -52,13 +52,13 @@ async function make(target, program, packages) {
   const name = `joinery-${version}-${target}`;
   const place = `${stage}/${target}`;
   mkdirSync(place);
-  const licenses = licensesDocument([
+  const licenses = licensesDocument('executable', [
     {
       title: `Node.js ${runtime.version} and what it is made of`,
       license: 'MIT and others',
       text: readFileSync(`${runtime.directory}/LICENSE`, 'utf8').trim(),
     },
-    ...packages.map(({ name, version, license, directory }) => ({ title: `${name} ${version}`, license, text: licenseTextOf(directory) })),
+    ...packages.map(({ directory }) => licensePart(directory)),
   ]);
   writeFileSync(`${place}/node`, stripElf(readFileSync(`${runtime.directory}/bin/node`)), { mode: 0o755 });
   const assets = writeProgram({ root, version, place, program, licenses, warm: target === own });

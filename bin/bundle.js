@@ -1,6 +1,7 @@
 // Bundles the compiled program: one chunk per lazy import, so that a command reads what it uses and no more (docs/explanation/performance.md).
 import { writeFileSync } from 'node:fs';
 import { rolldown } from 'rolldown';
+import { licensePart, licensesDocument } from './binary/licenses.js';
 
 /** Modules that nearly every command needs lie in one chunk: looking for a file costs as much as running a small one. */
 const SHARED_BY = 100;
@@ -32,7 +33,7 @@ export const BUNDLE_OUTPUT = {
  */
 export async function bundle(from, to) {
   const build = await rolldown(bundleInput({ main: `${from}/main.js`, 'sqlite-worker': `${from}/adapters/sqlite-worker.js` }));
-  await build.write({
+  const { output } = await build.write({
     ...BUNDLE_OUTPUT,
     dir: to,
     entryFileNames: '[name].js',
@@ -41,6 +42,16 @@ export async function bundle(from, to) {
   });
   await build.close();
   writeFileSync(`${to}/package.json`, '{ "type": "commonjs" }\n');
+  // The tarball of npm carries the packages in here: their licences want to go with them.
+  writeFileSync(`${to}/licenses.txt`, licensesDocument('bundle', packagesOf(output).map(licensePart)));
+}
+
+export const byText = (a, b) => (a < b ? -1 : 1);
+
+/** @returns the directories of the packages that are in the chunks, sorted */
+export function packagesOf(chunks) {
+  const found = chunks.flatMap(({ moduleIds }) => moduleIds).map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0]);
+  return [...new Set(found.filter((path) => path !== undefined))].toSorted(byText);
 }
 
 /**

@@ -1,6 +1,6 @@
 // The program as the chunks that also ship for Node.js, and the store's worker as one file; tells which packages are in them.
 import { rolldown } from 'rolldown';
-import { BUNDLE_OUTPUT, bundleInput } from '../bundle.js';
+import { BUNDLE_OUTPUT, bundleInput, byText, packagesOf } from '../bundle.js';
 
 // Here a chunk is no file to look for, and runs when it is first used: the smaller they are, the less is read. So each file of a package is one,
 // and what joinery shares lies apart.
@@ -14,7 +14,6 @@ const SPLITTING = {
     },
   ],
 };
-const byText = (a, b) => (a < b ? -1 : 1);
 
 /**
  * @param {string} dist what tsc made
@@ -48,9 +47,4 @@ async function build(input, output) {
   } finally {
     await bundle.close();
   }
-}
-
-function packagesOf(chunks) {
-  const found = chunks.flatMap(({ moduleIds }) => moduleIds).map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0]);
-  return [...new Set(found.filter((path) => path !== undefined))].toSorted(byText);
 }
