@@ -1,10 +1,12 @@
 /** The licences of the packages that travel inside of what is built: whoever copies them passes them on. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { licenseTextOf } from '../bin/binary/licenses.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const { licenseTextOf } = (await import(pathToFileURL(`${root}bin/binary/licenses.js`).href)) as {
+  licenseTextOf: (directory: string) => string;
+};
 
 test('a package without a licence file: what its files say of themselves, each once', () => {
   const text = licenseTextOf(`${root}node_modules/@bufbuild/protobuf`);

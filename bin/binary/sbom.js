@@ -1,7 +1,7 @@
 // A CycloneDX 1.6 bill of materials of the executable: from what the bundle really contains, the lock file, and the runtime's own list.
 import { createHash } from 'node:crypto';
+import { byText } from '../bundle.js';
 
-const byText = (a, b) => (a < b ? -1 : 1);
 const npmUrl = (name, version) => `pkg:npm/${name.replace('@', '%40')}@${version}`;
 // The same version can lie in two places.
 const refOf = (path, name, version) => `${npmUrl(name, version)}#${path}`;
