@@ -18,8 +18,8 @@ try {
   const plugin = new Plugin({ root, pjson, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
   await plugin.load();
   const { COMMANDS } = await load('command-table.js');
-  // The table decides what exists; test/architecture.test.ts keeps it equal to the files.
-  const commands = Object.entries(plugin.manifest.commands).filter(([id]) => id in COMMANDS);
+  // The table decides what exists (test/architecture.test.ts keeps it equal to the files), and the order: oclif finds files as the disk gives them.
+  const commands = Object.keys(COMMANDS).map((id) => [id, plugin.manifest.commands[id]]);
   for (const [, command] of commands) delete command.relativePath;
   plugin.manifest.commands = Object.fromEntries(commands);
   writeFileSync(`${out}/oclif.manifest.json`, JSON.stringify(plugin.manifest));

@@ -169,6 +169,11 @@ test('the command table lists every command file and nothing else', () => {
   expect(Object.keys(COMMANDS).sort()).toEqual(ids.sort());
 });
 
+test('the manifest has the commands in the order of the table: two builds give the same bytes, whatever the disk lists first', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'dist/oclif.manifest.json'), 'utf8')) as { commands: object };
+  expect(Object.keys(manifest.commands)).toEqual(Object.keys(COMMANDS));
+});
+
 test('each third-party library is imported in one file only, oclif in cli, commands and main, ora in cli/render', () => {
   const importers = new Map<string, Set<string>>();
   for (const path of filesBelow('src')) {
