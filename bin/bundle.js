@@ -16,6 +16,8 @@ export const bundleInput = (input) => ({
   external: ['keytar', /^@napi-rs\/keyring/],
   resolve: { mainFields: ['module', 'main'] },
   plugins: [lazyFramework],
+  // A module may be loaded lazily by one command and at once by another.
+  checks: { ineffectiveDynamicImport: false },
   logLevel: 'warn',
 });
 
