@@ -42,7 +42,11 @@ export function providerJobs({ service, telemetry: { logger } }: Pick<AssembledS
       name: PROVIDER_TRUST,
       everyMs: 10 * MINUTE,
       run: async () => {
-        for (const { name, identity_provider: config } of service.realm.config.clusters) if (config !== undefined) await look(name);
+        const failures: unknown[] = [];
+        // Each is looked at, whatever the provider of another cluster does.
+        for (const { name, identity_provider: config } of service.realm.config.clusters)
+          if (config !== undefined) await look(name).catch((error: unknown) => void failures.push(error));
+        if (failures.length > 0) throw failures[0];
       },
     },
   ];
