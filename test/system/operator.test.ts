@@ -103,5 +103,6 @@ test('a question at a real terminal: the passphrase is not shown, ctrl-C leaves 
     env: { PATH: '/usr/bin:/bin', HOME: directory, TERM: 'xterm', LINE: shell },
   });
   expect(child.status).toBe(130);
-  expect(readdirSync(directory)).toEqual([]);
+  // Compiled code is kept in the home, which says nothing of what was asked.
+  expect(readdirSync(directory).filter((name) => name !== '.cache')).toEqual([]);
 });
