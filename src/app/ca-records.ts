@@ -9,6 +9,7 @@ import { type StoreCheck } from '../core/ports.ts';
 import { type Certificate, parseCertificate } from '../core/x509/certificate.ts';
 import { REVOCATION_REASON_NAMES } from '../core/x509/crl-writer.ts';
 import type { Realm } from './realm.ts';
+import { storeEntries } from './store-pages.ts';
 
 /** When (an instant) and why a certificate was revoked: in `ca/<name>` and in `cert/<serial>`. */
 export const revocationRecord = object({ at: integer(), reason: oneOf(REVOCATION_REASON_NAMES) });
@@ -48,11 +49,7 @@ function read(key: string, value: JsonValue, version: number): CertificateAuthor
 /** All authorities of the realm by name. @throws ERR_REALM_MALFORMED, ERR_CERTIFICATE_MALFORMED */
 export async function readCas(realm: Pick<Realm, 'store'>): Promise<readonly CertificateAuthority[]> {
   const found: CertificateAuthority[] = [];
-  for (let after: string | undefined = ''; after !== undefined;) {
-    const page = await realm.store.list(PREFIX, after === '' ? {} : { after });
-    for (const { key, value, version } of page) found.push(read(key, value, version));
-    after = page.at(-1)?.key;
-  }
+  for await (const { key, value, version } of storeEntries(realm.store, PREFIX)) found.push(read(key, value, version));
   return found;
 }
 

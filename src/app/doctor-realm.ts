@@ -8,7 +8,6 @@ import { type AuthorityFacts, type CertificateFacts, type Horizons, judgeAuthori
 import { judgeShared, judgeTrust, type TrustFacts } from '../core/doctor/trust.ts';
 import { isJoineryError } from '../core/errors.ts';
 import type { Keychain } from '../core/key-ports.ts';
-import type { StoreEntry } from '../core/ports.ts';
 import type { Instant } from '../core/time.ts';
 import { parseCertificate } from '../core/x509/certificate.ts';
 import { PURPOSES } from '../core/trust/purpose.ts';
@@ -29,6 +28,7 @@ import { listTokenKeys } from './token-keys.ts';
 import { readClockMark } from './token-state.ts';
 import { findLatest, findSigners, readActive } from './trust-records.ts';
 import { verifyAudit } from './verify-audit.ts';
+import { storeEntries } from './store-pages.ts';
 
 export interface RealmExamination {
   readonly directory: string;
@@ -119,16 +119,9 @@ function certificateFacts({ serial, subject, not_before: notBefore, not_after: n
 
 async function certificateRecords({ store }: Realm): Promise<readonly CertificateRecord[]> {
   const found: CertificateRecord[] = [];
-  for (
-    let page = await store.list(CERTIFICATE_PREFIX);
-    page.length > 0;
-    page = await store.list(CERTIFICATE_PREFIX, { after: lastKey(page) })
-  )
-    found.push(...page.map(({ key, value }) => parseCertificateRecord(key, value)));
+  for await (const { key, value } of storeEntries(store, CERTIFICATE_PREFIX)) found.push(parseCertificateRecord(key, value));
   return found;
 }
-
-const lastKey = (page: readonly StoreEntry[]): string => (page.at(-1) as StoreEntry).key;
 
 /** The shared certificate of a cluster has a record of its own. */
 async function examineClusters(realm: Realm, now: Instant, horizons: Horizons): Promise<readonly Finding[]> {

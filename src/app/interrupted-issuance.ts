@@ -3,7 +3,6 @@ import { decodeUtf8 } from '../core/encoding.ts';
 import { pinOf } from '../core/digest.ts';
 import { JoineryError } from '../core/errors.ts';
 import type { PortableKey, PortableKeys } from '../core/key-ports.ts';
-import type { StoreEntry } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { generalNameText } from '../core/x509/general-names.ts';
 import type { Host } from '../core/x509/hosts.ts';
@@ -11,6 +10,7 @@ import { PROFILES, type ProfileName, profileNames } from '../core/x509/profiles.
 import { CERTIFICATE_PREFIX, type CertificateRecord, parseCertificateRecord } from './certificate-records.ts';
 import { assertAbsent } from './new-files.ts';
 import type { Realm } from './realm.ts';
+import { storePages } from './store-pages.ts';
 
 /** The files of a host. */
 export interface HostFiles {
@@ -88,8 +88,7 @@ async function openKey({ files }: Realm, keys: PortableKeys, path: string, passp
 async function recordsOf({ store }: Realm, pins: ReadonlySet<string>): Promise<readonly CertificateRecord[]> {
   const found: CertificateRecord[] = [];
   if (pins.size === 0) return found;
-  const after = (page: readonly StoreEntry[]) => ({ after: (page.at(-1) as StoreEntry).key });
-  for (let page = await store.list(CERTIFICATE_PREFIX); page.length > 0; page = await store.list(CERTIFICATE_PREFIX, after(page)))
+  for await (const page of storePages(store, CERTIFICATE_PREFIX))
     found.push(...page.map(({ key, value }) => parseCertificateRecord(key, value)).filter(({ spki_pin }) => pins.has(spki_pin)));
   return found;
 }

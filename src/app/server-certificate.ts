@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../core/canonical-json.ts';
 import { fromBase64, toPem } from '../core/encoding.ts';
-import { isJoineryError, JoineryError } from '../core/errors.ts';
+import { JoineryError } from '../core/errors.ts';
 import { KEY_TYPES, type KeyReference } from '../core/key-ports.ts';
 import { array, integer, object, oneOf, type Parsed, parseDocument, string } from '../core/parse.ts';
 import type { StoreCheck } from '../core/ports.ts';
@@ -23,6 +23,7 @@ import { caChain } from './export-ca.ts';
 import { findIssuer } from './find-issuer.ts';
 import { keepOrDiscard } from './key-material.ts';
 import { leafChange, openLeafIssuer } from './leaf-issuer.ts';
+import { againOnConflict } from './one-commit.ts';
 import { commit, type Realm } from './realm.ts';
 
 const KEY = 'server-certificate';
@@ -54,16 +55,10 @@ export interface ServerCertificate {
 
 /**
  * The present certificate, or a new one when it is due. Servers of one realm that start at the same moment end up with the same one.
- * @param tries how often another process may be faster.
  * @throws ERR_SERVER_ISSUER, ERR_SERVER_CERTIFICATE without any name, ERR_CA_*, ERR_KEY_*, ERR_STORE_CONFLICT
  */
-export async function serverCertificate(realm: Realm, tries = 5): Promise<ServerCertificate> {
-  try {
-    return await presentOrNew(realm);
-  } catch (error) {
-    if (tries > 1 && isJoineryError(error, 'ERR_STORE_CONFLICT')) return serverCertificate(realm, tries - 1);
-    throw error;
-  }
+export function serverCertificate(realm: Realm): Promise<ServerCertificate> {
+  return againOnConflict(() => presentOrNew(realm));
 }
 
 async function presentOrNew(realm: Realm): Promise<ServerCertificate> {

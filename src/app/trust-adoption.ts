@@ -7,6 +7,7 @@ import { nodePrefix, parseNode } from './node-records.ts';
 import type { Realm } from './realm.ts';
 import { parseReport, reportPrefix, type StoredReport } from './trust-reports.ts';
 import { findActive } from './trust-records.ts';
+import { storeEntries } from './store-pages.ts';
 
 export interface VersionAdoption {
   readonly version: number;
@@ -67,21 +68,13 @@ function adoptionOf(purpose: Purpose, active: number | undefined, seen: readonly
 /** Nodes with a valid certificate, each with its report: both lists are in the order of names. */
 async function nodesOf({ store, clock }: Realm, cluster: string): Promise<readonly Seen[]> {
   const reports = new Map<string, StoredReport>();
-  for await (const { key, value } of entriesOf(store, reportPrefix(cluster)))
+  for await (const { key, value } of storeEntries(store, reportPrefix(cluster)))
     reports.set(key.slice(reportPrefix(cluster).length), parseReport(key, value));
   const now: Instant = clock.now();
   const seen: Seen[] = [];
-  for await (const { key, value } of entriesOf(store, nodePrefix(cluster))) {
+  for await (const { key, value } of storeEntries(store, nodePrefix(cluster))) {
     const record = parseNode(key, value);
     if (stateOf(record, now) === 'valid') seen.push({ name: `${cluster}/${record.node}`, report: reports.get(record.node) });
   }
   return seen;
-}
-
-async function* entriesOf(store: Realm['store'], prefix: string) {
-  for (let page = await store.list(prefix); page.length > 0;) {
-    yield* page;
-    const last = page.at(-1) as (typeof page)[number];
-    page = await store.list(prefix, { after: last.key });
-  }
 }

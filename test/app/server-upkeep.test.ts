@@ -42,7 +42,7 @@ describe('servers that start at the same moment', () => {
   it('give up when the realm changes under their hands each time', async () => {
     const commit = () => Promise.resolve({ ok: false as const, conflict: 'server-certificate' });
     const busy = { ...realm, store: { ...realm.store, commit } };
-    await expect(serverCertificate(busy, 3)).rejects.toMatchObject({ code: 'ERR_STORE_CONFLICT' });
+    await expect(serverCertificate(busy)).rejects.toMatchObject({ code: 'ERR_STORE_CONFLICT' });
   });
 });
 

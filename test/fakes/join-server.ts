@@ -8,17 +8,20 @@ import { portableKeys } from '../../src/adapters/portable-keys.ts';
 import { systemRandom } from '../../src/adapters/random.ts';
 import { systemSwitches } from '../../src/adapters/switches.ts';
 import { clientWorld } from '../../src/bootstrap-client.ts';
+import { joinNode } from '../../src/client/join-node.ts';
 import type { NodeClientWorld } from '../../src/client/node-client.ts';
 import { openPublicDocuments } from '../../src/app/public-documents.ts';
 import { serverCertificate } from '../../src/app/server-certificate.ts';
 import { systemFiles } from '../../src/adapters/files.ts';
 import type { JsonObject } from '../../src/core/canonical-json.ts';
+import type { Pin } from '../../src/core/digest.ts';
 import { parsePem } from '../../src/core/encoding.ts';
 import type { HttpHandler } from '../../src/core/join/http.ts';
 import { JoineryError } from '../../src/core/errors.ts';
 import { RateLimiter } from '../../src/core/join/rate-limit.ts';
 import { uuidV4 } from '../../src/core/names.ts';
 import { limitsOf } from '../../src/core/realm/server-config.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { parseCertificate } from '../../src/core/x509/certificate.ts';
 import { createHandlers } from '../../src/server/handlers.ts';
 import { problemResponse } from '../../src/server/responses.ts';
@@ -84,4 +87,13 @@ export function nodeClientWorld(changes: Partial<NodeClientWorld> = {}): NodeCli
 export function nodePlace(): { readonly directory: string; remove(): void } {
   const parent = mkdtempSync(join(tmpdir(), 'joinery-node-'));
   return { directory: join(parent, 'node'), remove: () => rmSync(parent, { recursive: true, force: true }) };
+}
+
+/** A server and a node that has joined it in `directory`. */
+export async function joinedNode(directory: string): Promise<JoinServer> {
+  const server = await joinServer();
+  const token = await server.mint({ node: 'n1', urls: [server.url], pins: [server.pin as Pin] });
+  const wishes = { directory, urls: [], pins: [], trustDigests: {} };
+  await joinNode(nodeClientWorld(), { ...wishes, token: () => Promise.resolve(new Secret(token)) });
+  return server;
 }

@@ -8,24 +8,18 @@ import { dirname, join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { joinNode } from '../../src/client/join-node.ts';
-import type { Pin } from '../../src/core/digest.ts';
 import { SpiffeWorkloadAPI, type X509SVIDResponse } from '../../src/proto/gen/spiffe/workload_pb.ts';
-import { Secret } from '../../src/core/secret.ts';
 import { identitySource } from '../../src/identity-source.ts';
 import { runCli } from '../cli/harness.ts';
 import { joineryCommand } from '../fakes/joinery-command.ts';
-import { type JoinServer, joinServer, nodeClientWorld, nodePlace } from '../fakes/join-server.ts';
+import { joinedNode, type JoinServer, nodePlace } from '../fakes/join-server.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 const place = nodePlace();
 let server: JoinServer;
 beforeAll(async () => {
-  server = await joinServer();
-  const token = await server.mint({ node: 'n1', urls: [server.url], pins: [server.pin as Pin] });
-  const wishes = { directory: place.directory, urls: [], pins: [], trustDigests: {} };
-  await joinNode(nodeClientWorld(), { ...wishes, token: () => Promise.resolve(new Secret(token)) });
+  server = await joinedNode(place.directory);
 });
 afterAll(async () => {
   await server.close();

@@ -6,10 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { joinNode } from '../../src/client/join-node.ts';
-import type { Pin } from '../../src/core/digest.ts';
-import { Secret } from '../../src/core/secret.ts';
-import { type JoinServer, joinServer, nodeClientWorld, nodePlace } from '../fakes/join-server.ts';
+import { joinedNode, type JoinServer, nodePlace } from '../fakes/join-server.ts';
 
 const template = fileURLToPath(new URL('../../templates/systemd/joinery-node-agent.service', import.meta.url));
 let directory = '';
@@ -49,10 +46,7 @@ describe('what it starts', () => {
   const place = nodePlace();
   let server: JoinServer;
   beforeAll(async () => {
-    server = await joinServer();
-    const token = await server.mint({ node: 'n1', urls: [server.url], pins: [server.pin as Pin] });
-    const wishes = { directory: place.directory, urls: [], pins: [], trustDigests: {} };
-    await joinNode(nodeClientWorld(), { ...wishes, token: () => Promise.resolve(new Secret(token)) });
+    server = await joinedNode(place.directory);
   });
   afterAll(async () => {
     await server.close();
