@@ -65,7 +65,7 @@ const lazyFramework = {
   transform(code, id) {
     if (!/[\\/]@oclif[\\/]core[\\/]lib[\\/]/.test(id)) return null;
     const loads = [];
-    const rest = code.replace(/^const (\w+_\d+) = (.*require\("[^"]+"\)\)?);$/gm, (_, name, load) => {
+    const rest = withoutListener(code, id).replace(/^const (\w+_\d+) = (.*require\("[^"]+"\)\)?);$/gm, (_, name, load) => {
       loads.push([name, load]);
       return '';
     });
@@ -74,3 +74,11 @@ const lazyFramework = {
     return [used, ...loaders].join('\n');
   },
 };
+
+/** oclif's Command opens stdout when it loads, which costs milliseconds, and makes a crash of every error of it; src/main.ts reports them. */
+function withoutListener(code, id) {
+  if (!/[\\/]lib[\\/]command\.js$/.test(id)) return code;
+  const rest = code.replace(/^process\.stdout\.on\('error', .*\n( .*\n)*\}\);$/m, '');
+  if (rest === code) throw new Error(`${id}: expected the listener of stdout, found none`);
+  return rest;
+}

@@ -39,7 +39,7 @@ function start() {
   }
   const pjson = json('../package.json');
   const manifest = () => json('../dist/oclif.manifest.json');
-  joinery.main(process.argv.slice(2), { root: here('..'), version: pjson.version, pjson: () => pjson, manifest });
+  joinery.main(process.argv.slice(2), { root: here('..'), version: pjson.version, pjson: () => pjson, manifest }).then(joinery.leave);
 }
 
 /**

@@ -3,10 +3,14 @@ import { rolldown } from 'rolldown';
 import { BUNDLE_OUTPUT, bundleInput, byText, packagesOf } from '../bundle.js';
 
 // Here a chunk is no file to look for, and runs when it is first used: the smaller they are, the less is read. So each file of a package is one,
-// and what joinery shares lies apart.
+// and what joinery shares lies apart; but the part of oclif that every command runs is in one.
 const SPLITTING = {
   includeDependenciesRecursively: false,
   groups: [
+    {
+      name: 'framework',
+      test: /@oclif[\\/]core[\\/](package|lib[\\/](command|flags|args|cache|logger|errors|parser|util[\\/](aggregate-flags|util))\b.*)\.js/,
+    },
     {
       test: /node_modules/,
       debugName: 'packages',

@@ -10,4 +10,5 @@ const { version, chunks } = json('index.json');
 const load = createLoader(chunks, bytes('code'), bytes('caches'), require);
 const pjson = () => json('package.json');
 const manifest = () => json('oclif.manifest.json');
-load('main.js').main(process.argv.slice(2), { root: '/joinery', version, pjson, manifest });
+const { main, leave } = load('main.js');
+main(process.argv.slice(2), { root: '/joinery', version, pjson, manifest }).then(leave);

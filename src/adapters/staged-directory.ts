@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { JoineryError } from '../core/errors.ts';
 import type { StageDirectory, StagedDirectory, StageTree } from '../core/ports.ts';
 import { fileError } from '../core/file-error.ts';
-import { syncDirectory } from './files.ts';
+import { syncDirectory } from './file-writes.ts';
 
 type StagedFile = Parameters<StageDirectory>[1][number];
 

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Switches } from '../core/ports.ts';
-import { guarded, syncDirectory } from './files.ts';
+import { syncDirectory } from './file-writes.ts';
+import { guarded } from './files.ts';
 
 /** rename(2) would replace an empty directory. */
 async function assertFree(path: string): Promise<void> {

@@ -35,10 +35,17 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
   /** Whether the command shows or runs other commands: it needs oclif's whole configuration. */
   static readonly listsCommands: boolean = false;
 
-  /** Runs the command with a configuration that is not loaded: what `run` of oclif does without looking for plugins, topics and themes. */
+  /** What `run` of oclif does, without looking for plugins, topics and themes. */
   static async start(this: Command.Class, argv: readonly string[], config: Interfaces.Config): Promise<void> {
-    const create = this as unknown as new (argv: string[], config: Interfaces.Config) => { _run(): Promise<unknown> };
-    await new create([...argv], config)._run();
+    const create = this as unknown as new (argv: string[], config: Interfaces.Config) => BaseCommand<typeof Command>;
+    const command = new create([...argv], config);
+    try {
+      await command.run();
+    } catch (error) {
+      await command.catch(error);
+    } finally {
+      await command.finally();
+    }
   }
 
   protected flags!: FlagsOf<C>;
@@ -87,7 +94,7 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
     if (this.#warnings.includes(message)) return;
     this.#warnings.push(message);
     if (!this.#json && !this.#argument('--quiet', '-q'))
-      currentIo().stderr.write(`${this.style('yellow', 'warning:')} ${printable(message)}\n`);
+      currentIo().stderr.stream.write(`${this.style('yellow', 'warning:')} ${printable(message)}\n`);
   }
 
   /** One line of a result that is written as it comes (a stream): JSON lines or text. */
@@ -98,13 +105,13 @@ export abstract class BaseCommand<C extends typeof Command> extends Command {
   /** Colours for the result. */
   protected get paint(): Style {
     const { stdout, env } = currentIo();
-    return styleFor(stdout, env);
+    return styleFor(stdout.stream, env);
   }
 
   /** Colours for messages. */
   protected get style(): Style {
     const { stderr, env } = currentIo();
-    return styleFor(stderr, env);
+    return styleFor(stderr.stream, env);
   }
 
   get #json(): boolean {

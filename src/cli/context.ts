@@ -78,7 +78,7 @@ export function openContext(flags: RealmFlags, warn: (message: string) => void):
   const io = currentIo();
   // An unset variable of a script: the current directory is not what was meant.
   if (flags.realm === '') throw new JoineryError('ERR_USAGE', '--realm: expected a directory, found an empty name');
-  const progress = progressOn(io.stderr, flags.quiet !== true);
+  const progress = progressOn(() => io.stderr.stream, flags.quiet !== true);
   const prompter = lazyPrompter(progress);
   const passphrases = passphraseSource({
     files: { offline: flags['passphrase-file'], online: flags['online-passphrase-file'] },
@@ -211,7 +211,7 @@ function lazyPrompter(progress: PausableProgress): Prompter {
   const load = async (): Promise<Prompter> => {
     const { terminalPrompter } = await import('../adapters/prompter.ts');
     const { stdin, stderr } = currentIo();
-    return terminalPrompter({ input: stdin, output: stderr });
+    return terminalPrompter({ input: stdin, output: stderr.stream });
   };
   return {
     passphrase: (question, options) => progress.pause(async () => (await load()).passphrase(question, options)),

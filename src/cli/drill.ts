@@ -106,7 +106,7 @@ export async function readAnswers(
 export async function interviewer(): Promise<Interviewer> {
   const { terminalInterviewer } = await import('../adapters/prompter.ts');
   const { stdin, stderr } = currentIo();
-  return terminalInterviewer({ input: stdin, output: stderr }, 'take decisions from a file: --answers FILE');
+  return terminalInterviewer({ input: stdin, output: stderr.stream }, 'take decisions from a file: --answers FILE');
 }
 
 /** @throws ERR_DRILL_LOG, ERR_FILE_* */

@@ -31,7 +31,13 @@ export async function runInProcess(
     },
   }) as unknown as NodeJS.WriteStream;
   const { run } = await import('@oclif/core/run');
-  const io = { ...currentIo(), stdout, env: { ...currentIo().env, ...variables }, cwd: () => cwd, setExitStatus: () => undefined };
+  const io = {
+    ...currentIo(),
+    stdout: { stream: stdout },
+    env: { ...currentIo().env, ...variables },
+    cwd: () => cwd,
+    setExitStatus: () => undefined,
+  };
   const before = process.cwd();
   process.chdir(cwd);
   try {

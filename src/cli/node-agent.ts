@@ -54,7 +54,7 @@ async function openWorkloadApi(address: string): Promise<WorkloadApi> {
 
 async function agentWorld(world: World, { logLevel, alertProgram }: RunAgentOptions): Promise<AgentWorld> {
   const { env, stderr } = currentIo();
-  const logger = jsonLogger({ stream: stderr, level: logLevel });
+  const logger = jsonLogger({ stream: stderr.stream, level: logLevel });
   const alert = alertProgram === undefined ? undefined : execAlert([alertProgram]);
   return {
     ...(await nodeClientWorld(world)),

@@ -42,7 +42,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     abort: () => (held.running === undefined ? process.exit(130) : held.running.abort()),
   });
   try {
-    const logger = jsonLogger({ stream: currentIo().stderr, level: options.logLevel });
+    const logger = jsonLogger({ stream: currentIo().stderr.stream, level: options.logLevel });
     const onlinePassphrase = await passphraseSource(options);
     const server = await createBootstrapServer({ realm: options.directory, onlinePassphrase, server: options.server, logger });
     try {

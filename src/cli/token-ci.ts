@@ -1,5 +1,5 @@
 /** Hands a token to the rest of a pipeline, the way that pipeline expects it. */
-import { appendFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
 import * as Flags from '@oclif/core/flags';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { utf8 } from '../core/encoding.ts';
@@ -45,7 +45,7 @@ export async function deliverToCi(
   const { stdout, stderr, env } = currentIo();
   // The command that masks must come first: from then on the runner blots the value out of every log. Under --json it goes to stderr.
   await write(json ? stderr : stdout, `::add-mask::${token}\n`);
-  await appendFile(env['GITHUB_OUTPUT'] as string, `join_token=${token}\n`);
+  appendFileSync(env['GITHUB_OUTPUT'] as string, `join_token=${token}\n`);
   return outcome(minted, { output: 'join_token' }, 'set the output join_token');
 }
 

@@ -1,7 +1,6 @@
 /** Where a new token goes: into a new file of mode 0600, or to stdout when somebody says so. */
 import { dirname } from 'node:path';
 import * as Flags from '@oclif/core/flags';
-import { createFrom } from '../adapters/files.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
@@ -39,7 +38,8 @@ export async function checkTokenOutput(files: Files, { out, reveal }: TokenOutpu
 }
 
 /** A new file of mode 0600 from what is minted piece by piece. @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
-export function createTokenFile(out: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+export async function createTokenFile(out: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const { createFrom } = await import('../adapters/file-writes.ts');
   return createFrom(out, pieces, 0o600);
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   linkSync,
@@ -14,7 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createFrom, systemFiles as files } from '../../src/adapters/files.ts';
+import { createFrom } from '../../src/adapters/file-writes.ts';
+import { systemFiles as files } from '../../src/adapters/files.ts';
 import { fileError } from '../../src/core/file-error.ts';
 import { utf8 } from '../../src/core/encoding.ts';
 
@@ -74,6 +76,13 @@ test('reading is bounded and coded', async () => {
   await expect(files.read(at('none'), 1)).rejects.toThrow(coded('ERR_FILE_NOT_FOUND'));
   await expect(files.read(at('f/x'), 1)).rejects.toThrow(coded('ERR_FILE_NOT_FOUND'));
   await expect(files.read(directory, 1)).rejects.toThrow(coded('ERR_FILE_ACCESS'));
+});
+
+test('a pipe is waited for, to its end', async () => {
+  execFileSync('mkfifo', [at('pipe')]);
+  const writer = spawn('sh', ['-c', '{ sleep 0.1; printf one; sleep 0.1; printf two; } >"$1"', 'sh', at('pipe')], { stdio: 'inherit' });
+  expect(Buffer.from(await files.read(at('pipe'), 6)).toString()).toBe('onetwo');
+  expect(writer.killed).toBe(false);
 });
 
 test('what is there is told without following links', async () => {

@@ -67,8 +67,8 @@ async function runHere(argv: readonly string[], options: CliOptions): Promise<En
     stdin: Object.assign(Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]), {
       isTTY: options.tty ?? false,
     }) as unknown as NodeJS.ReadStream,
-    stdout: out.stream,
-    stderr: err.stream,
+    stdout: out,
+    stderr: err,
     env: { ...options.env },
     cwd: () => options.cwd ?? root,
     setExitStatus: (status) => {

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { toFailure } from '../../src/cli/failure.ts';
 import { EXIT_STATUS } from '../../src/core/errors.ts';
 import { main } from '../../src/main.ts';
-import { currentIo, withIo } from '../../src/cli/io.ts';
+import { currentIo, type Output, withIo } from '../../src/cli/io.ts';
 import { runCli, testProgram } from './harness.ts';
 
 const SECRET = 'hunter2-hunter2';
@@ -147,18 +147,18 @@ test('help and version go to stdout', async () => {
   }
 });
 
+const outputOn = (stream: Writable): Output => ({ stream: stream as unknown as NodeJS.WriteStream });
+const broken = (code: string) =>
+  outputOn(new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })) }));
+
 test('a reader that has gone is no error, another stream error is', async () => {
-  const broken = (code: string) =>
-    new Writable({
-      write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })),
-    }) as unknown as NodeJS.WriteStream;
   let exit = 0;
   const io = { ...currentIo(), env: {}, stdout: broken('EPIPE'), setExitStatus: (status: number) => (exit = status) };
-  await main(['completion', 'bash'], testProgram(), io as never);
+  await main(['completion', 'bash'], testProgram(), io);
   expect(exit).toBe(0);
   let said = '';
-  const stderr = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) });
-  await main(['completion', 'bash'], testProgram(), { ...io, stdout: broken('ENOSPC'), stderr } as never);
+  const stderr = outputOn(new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) }));
+  await main(['completion', 'bash'], testProgram(), { ...io, stdout: broken('ENOSPC'), stderr });
   expect([exit, said]).toEqual([
     EXIT_STATUS.network,
     'error: the output: expected space on the disk, found none left [ERR_FILE_DISK_FULL]\n',
@@ -166,21 +166,19 @@ test('a reader that has gone is no error, another stream error is', async () => 
 });
 
 test('an error that no stream takes ends with its status, and nothing else', async () => {
-  const broken = (code: string) =>
-    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })) });
   for (const code of ['EPIPE', 'EIO']) {
     for (const argv of [['xyzzy'], ['xyzzy', '--json']]) {
       const statuses: number[] = [];
       const setExitStatus = (status: number) => statuses.push(status);
       const io = { ...currentIo(), env: {}, stdout: broken(code), stderr: broken(code), setExitStatus };
-      await main(argv, testProgram(), io as never);
+      await main(argv, testProgram(), io);
       expect(statuses[0]).toBe(2);
     }
   }
   let said = '';
-  const stderr = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) });
+  const stderr = outputOn(new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) }));
   const io = { ...currentIo(), env: {}, stdout: broken('ENOSPC'), stderr, setExitStatus: () => undefined };
-  await main(['xyzzy', '--json'], testProgram(), io as never);
+  await main(['xyzzy', '--json'], testProgram(), io);
   expect(said).toMatch(/^error: .*ERR_USAGE_UNKNOWN_COMMAND/);
 });
 

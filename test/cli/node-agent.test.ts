@@ -25,8 +25,8 @@ function start(changes: Partial<RunAgentOptions> = {}) {
   const stream = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as NodeJS.WriteStream;
   const io: Io = {
     stdin: Readable.from([]) as unknown as NodeJS.ReadStream,
-    stdout: stream,
-    stderr: stream,
+    stdout: { stream },
+    stderr: { stream },
     env: { WATCHDOG_USEC: '60000000' },
     cwd: () => place,
     setExitStatus: () => undefined,

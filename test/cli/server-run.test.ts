@@ -183,8 +183,8 @@ it('runs jobs one at a time, once more when poked meanwhile, and reports failure
 describe('server start', () => {
   const io = (env: Record<string, string | undefined> = {}) => ({
     stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: { write: () => true } as unknown as NodeJS.WriteStream,
+    stdout: { stream: process.stdout },
+    stderr: { stream: { write: () => true } as unknown as NodeJS.WriteStream },
     env,
     cwd: () => realm.directory,
     setExitStatus: () => undefined,

@@ -1,5 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { joineryCommand } from '../fakes/joinery-command.ts';
 
@@ -17,3 +20,46 @@ test.runIf(process.platform === 'linux')('a result that the disk behind stdout h
     closeSync(full);
   }
 });
+
+test.runIf(process.platform === 'linux')('a pipe that takes no more for a while, and makes nobody wait, loses nothing', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'joinery-pipe-'));
+  const pipe = join(directory, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const end = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const whole = execFileSync(joinery, [...first, 'completion', 'bash']);
+    // More than a pipe holds.
+    expect(whole.length).toBeGreaterThan(65536);
+    // dd makes the open pipe one that makes nobody wait, and leaves it so.
+    const script = 'exec >"$1"; shift; dd if=/dev/null oflag=nonblock 2>/dev/null; exec "$@"';
+    const child = spawn('sh', ['-c', script, 'sh', pipe, joinery, ...first, 'completion', 'bash'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(child.exitCode).toBe(null);
+    const pieces = [];
+    for (let rest = true; rest;) {
+      const piece = await pieceOf(end);
+      if (piece.length > 0) pieces.push(piece);
+      rest = child.exitCode === null || piece.length > 0;
+    }
+    expect((await ended)[0]).toBe(0);
+    expect(Buffer.concat(pieces).equals(whole)).toBe(true);
+  } finally {
+    closeSync(end);
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+/** What is in the pipe, a moment later. */
+async function pieceOf(pipe: number): Promise<Buffer> {
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const buffer = Buffer.alloc(65536);
+  try {
+    return buffer.subarray(0, readSync(pipe, buffer));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    return buffer.subarray(0, 0);
+  }
+}

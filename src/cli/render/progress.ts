@@ -6,12 +6,14 @@ export interface PausableProgress extends Progress {
   pause<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function progressOn(stream: NodeJS.WriteStream, enabled: boolean): PausableProgress {
-  // A terminal that does not know its width (a container's, a serial line) has 0 columns: ora would clear lines without end.
-  if (!enabled || !stream.isTTY || !stream.columns) return { step: (_label, work) => work(() => undefined), pause: (work) => work() };
+/** @param open the stream, opened when there is something to tell */
+export function progressOn(open: () => NodeJS.WriteStream, enabled: boolean): PausableProgress {
   let running: { stop(): unknown; start(): unknown } | undefined;
   return {
     async step(label, work) {
+      const stream = enabled ? open() : undefined;
+      // A terminal that does not know its width (a container's, a serial line) has 0 columns: ora would clear lines without end.
+      if (!stream?.isTTY || !stream.columns) return work(() => undefined);
       const { default: ora } = await import('ora');
       const spinner = ora({ text: label, stream, discardStdin: false }).start();
       running = spinner;

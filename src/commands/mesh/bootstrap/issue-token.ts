@@ -33,7 +33,7 @@ export default class MeshBootstrapIssueToken extends BaseCommand<typeof MeshBoot
   protected async execute(): Promise<Outcome> {
     const { flags, context } = this;
     const { files } = context.world;
-    const output = { out: flags.out, reveal: flags.reveal || (flags.out === undefined && !currentIo().stdout.isTTY) };
+    const output = { out: flags.out, reveal: flags.reveal || (flags.out === undefined && !currentIo().stdout.stream.isTTY) };
     await checkTokenOutput(files, output);
     const key = await readHmacKey(files, flags['signing-key-file'], 1);
     if (key.length < 32) this.warning(`the key has ${key.length} bytes: fewer than 32 can be guessed from one token`);

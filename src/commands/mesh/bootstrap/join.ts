@@ -37,7 +37,7 @@ export default class MeshBootstrapJoin extends BaseCommand<typeof MeshBootstrapJ
     const { files } = context.world;
     const { output: out } = flags;
     // Into a pipe or a file, as OmniRelay's own program does.
-    const reveal = flags.reveal || (out === undefined && !currentIo().stdout.isTTY);
+    const reveal = flags.reveal || (out === undefined && !currentIo().stdout.stream.isTTY);
     await checkTokenOutput(files, { out, reveal });
     const token = await readToken(files, flags['token-file']);
     const timeout = `${lifetimeFlag(flags.timeout)}s`;
