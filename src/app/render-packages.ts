@@ -16,7 +16,8 @@ import { tokenCopies } from '../core/onboarding/token-copies.ts';
 import type { StagedTree } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import { signEnvelope } from '../core/trust/envelope.ts';
-import { type BatchToken, mintBatch } from './mint-batch.ts';
+import { mintBatch } from './mint-batch.ts';
+import type { BatchToken } from './token-steps.ts';
 import { exposureOf } from './package-media.ts';
 import {
   openPackageSigner,

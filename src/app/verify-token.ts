@@ -1,8 +1,9 @@
 import type { VerifyJws } from '../core/key-ports.ts';
 import type { Clock } from '../core/ports.ts';
-import { assertRole, clusterOf, DEFAULT_MAX_TOKEN_LIFETIME } from '../core/realm/config.ts';
+import { assertRole, clusterOf } from '../core/realm/config.ts';
 import type { Seconds } from '../core/time.ts';
 import type { Expectations } from '../core/token/checks.ts';
+import { DEFAULT_MAX_TOKEN_LIFETIME } from '../core/token/claims.ts';
 import type { Grant } from '../core/token/grant.ts';
 import type { VerificationKey } from '../core/token/signer.ts';
 import type { UseRequest } from '../core/token/use.ts';
@@ -63,6 +64,6 @@ export async function verifyTokenOffline(
   world: { readonly clock: Clock; readonly verifyJws: VerifyJws },
   input: OfflineVerifyInput,
 ): Promise<VerifiedToken> {
-  const { token, keys, maxLifetime = DEFAULT_MAX_TOKEN_LIFETIME as Seconds, ...expected } = input;
+  const { token, keys, maxLifetime = DEFAULT_MAX_TOKEN_LIFETIME, ...expected } = input;
   return verifyJwt(token, { now: world.clock.now(), maxLifetime, keys, verifyJws: world.verifyJws }, expected);
 }

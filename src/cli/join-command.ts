@@ -3,7 +3,7 @@ import type { JoinHints } from '../app/join-hints.ts';
 import { JoineryError } from '../core/errors.ts';
 import { PURPOSES } from '../core/trust/purpose.ts';
 import { isStateless } from './token-batch.ts';
-import type { MintFlags } from './token-mint.ts';
+import type { MintFlags } from './token-request.ts';
 import type { TokenOutput } from './token-output.ts';
 
 type JoinFlags = MintFlags & Parameters<typeof isStateless>[0];

@@ -1,6 +1,7 @@
 /** `token mint` for many tokens, and without a realm: from a key file or an environment variable, for pipelines. */
 import * as Flags from '@oclif/core/flags';
-import { type Batch, type BatchSize, type BatchToken, mintBatch, mintStateless } from '../app/mint-batch.ts';
+import { mintStateless } from '../app/mint-stateless.ts';
+import type { Batch, BatchSize, BatchToken } from '../app/token-steps.ts';
 import { JoineryError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { decodeUtf8, utf8 } from '../core/encoding.ts';
@@ -11,7 +12,7 @@ import { nameOfInput, readInput } from './input.ts';
 import { currentIo } from './io.ts';
 import { tokenData, tokenFields } from './render/tokens.ts';
 import { readKeyText } from './token-flags.ts';
-import { assertFlagsFit, jwtRequest, type Minted, type MintFlags } from './token-mint.ts';
+import { assertFlagsFit, jwtRequest, type Minted, type MintFlags } from './token-request.ts';
 
 export const batchFlags = {
   'key-file': Flags.string({
@@ -65,8 +66,10 @@ export async function batchByFlags(context: Context, flags: BatchFlags): Promise
   assertFlagsFit(flags, isStateless(flags));
   const size: BatchSize = { ...(count !== undefined && { count }), ...(from !== undefined && { nodes: await nodesOf(context, from) }) };
   const { kid, signer, ...request } = await jwtRequest(context, flags);
-  if (!isStateless(flags))
+  if (!isStateless(flags)) {
+    const { mintBatch } = await import('../app/mint-batch.ts');
     return mintBatch(await context.realm(), { ...request, ...size, ...(kid !== undefined && { kid }), ...(signer && { signer }) });
+  }
   const { issuer } = flags;
   if (issuer === undefined)
     throw new JoineryError('ERR_USAGE', '--issuer: expected with --key-file and --key-env, found none', {

@@ -7,7 +7,7 @@ import { JoineryError } from '../core/errors.ts';
 import type { Files } from '../core/ports.ts';
 import type { Outcome } from './base-command.ts';
 import { currentIo, write } from './io.ts';
-import type { Minted } from './token-mint.ts';
+import type { Minted } from './token-request.ts';
 
 export const ciFlag = Flags.option({
   options: ['github', 'gitlab'] as const,

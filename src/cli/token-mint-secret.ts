@@ -12,7 +12,8 @@ import { durationFlag } from './flags.ts';
 import { readInput } from './input.ts';
 import { mintedData, mintedFields } from './render/tokens.ts';
 import { bindKeyFlag, labelFlags, readHmacKey } from './token-flags.ts';
-import { type Minted, type MintFlags, usesFlag, type Warn } from './token-mint.ts';
+import type { Warn } from './token-mint.ts';
+import { type Minted, type MintFlags, usesFlag } from './token-request.ts';
 
 /** @throws ERR_USAGE and what the use case throws. */
 export async function mintSecret(context: Context, flags: MintFlags, warn: Warn): Promise<Minted> {

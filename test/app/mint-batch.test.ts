@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { generatePrivateKey, signingKey } from '../../src/adapters/signatures.ts';
 import { verifyJws } from '../../src/adapters/jose.ts';
-import { type Batch, type BatchToken, mintBatch, mintStateless } from '../../src/app/mint-batch.ts';
+import { mintBatch } from '../../src/app/mint-batch.ts';
+import { mintStateless } from '../../src/app/mint-stateless.ts';
+import type { Batch, BatchToken } from '../../src/app/token-steps.ts';
 import { verifyToken, verifyTokenOffline } from '../../src/app/verify-token.ts';
 import { publicJwk } from '../../src/core/jwk.ts';
 import { seconds } from '../../src/core/time.ts';

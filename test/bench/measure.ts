@@ -20,20 +20,25 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] as number;
 }
 
-/** Median milliseconds of a whole process, from start to exit. @throws when it does not exit with 0. */
-export function processTime(
-  command: string,
-  argv: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly runs?: number } = {},
-): number {
-  const times: number[] = [];
-  for (let run = 0; run < (options.runs ?? 15); run++) {
-    const start = performance.now();
-    const child = spawnSync(command, argv, { cwd: options.cwd, env: options.env, encoding: 'utf8' });
-    times.push(performance.now() - start);
-    if (child.status !== 0) throw new Error(`${command} ${argv.join(' ')}: exit ${child.status}\n${child.stderr}`);
+/**
+ * Median milliseconds of whole processes, from start to exit, with stdout and stderr in pipes. They take turns, so that what else happens on the
+ * machine happens to all of them.
+ * @throws when one does not exit with 0.
+ */
+export function processTimes(
+  commands: readonly (readonly string[])[],
+  { rounds, ...options }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly rounds: number },
+): readonly number[] {
+  const times: number[][] = commands.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [number, [program, ...argv]] of commands.entries()) {
+      const start = performance.now();
+      const child = spawnSync(program as string, argv, { ...options, encoding: 'utf8' });
+      times[number]?.push(performance.now() - start);
+      if (child.status !== 0) throw new Error(`${program} ${argv.join(' ')}: exit ${child.status}\n${child.stderr}`);
+    }
   }
-  return median(times);
+  return times.map(median);
 }
 
 /** Calls per second of `work`, over at least `milliseconds`. */

@@ -1,11 +1,10 @@
 import * as Flags from '@oclif/core/flags';
-import type { Batch, BatchToken } from '../../app/mint-batch.ts';
+import type { Batch, BatchToken } from '../../app/token-steps.ts';
 import { BaseCommand, type Outcome } from '../../cli/base-command.ts';
 import { keyFlags, realmFlags } from '../../cli/flags.ts';
 import { currentIo, write } from '../../cli/io.ts';
 import { checkCi, ciFlag, deliverToCi } from '../../cli/token-ci.ts';
 import { checkJoinCommand, joinCommand } from '../../cli/join-command.ts';
-import { mintByFlags } from '../../cli/token-mint.ts';
 import { batchByFlags, batchFlags, bytesOf, isStateless, isStream, onlyToken } from '../../cli/token-batch.ts';
 import { checkTokenOutput, createTokenFile, deliverToken, tokenOutputFlags } from '../../cli/token-output.ts';
 import { TOKEN_FORMATS } from '../../core/token/grant.ts';
@@ -80,7 +79,7 @@ export default class TokenMint extends BaseCommand<typeof TokenMint> {
     const line = printJoin ? await this.#joinCommand() : undefined;
     const minted = isStateless(flags)
       ? await onlyToken(await batchByFlags(context, flags))
-      : await mintByFlags(context, flags, (message) => this.warning(message));
+      : await (await import('../../cli/token-mint.ts')).mintByFlags(context, flags, (message) => this.warning(message));
     if (ci !== undefined) return deliverToCi(context.world.files, ci, flags.out, minted, flags.json);
     const delivered = await deliverToken(context.world.files, flags, minted);
     if (line === undefined) return delivered;

@@ -1,5 +1,6 @@
 /** What a configuration allows that it need not, and other facts that hold for a realm as a whole. */
-import { DEFAULT_MAX_TOKEN_LIFETIME, type RealmConfig } from '../realm/config.ts';
+import type { RealmConfig } from '../realm/config.ts';
+import { DEFAULT_MAX_TOKEN_LIFETIME } from '../token/claims.ts';
 import { formatDuration, formatInstant, type Instant } from '../time.ts';
 import type { Grant } from '../token/grant.ts';
 import { CLOCK_SKEW } from '../token/use.ts';

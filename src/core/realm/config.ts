@@ -65,9 +65,6 @@ export type RealmConfig = Parsed<typeof config>;
 export type ClusterConfig = RealmConfig['clusters'][number];
 export type AdminConfig = Parsed<typeof admin>;
 
-/** Longest life of a join token in seconds where the configuration names none (FORMATS 1). */
-export const DEFAULT_MAX_TOKEN_LIFETIME = 86400;
-
 /** @param what names the file. @throws ERR_CONFIG_MALFORMED with every wrong path. */
 export function parseRealmConfig(value: JsonValue, what: string): RealmConfig {
   return parseDocument(config, value, what, 'ERR_CONFIG_MALFORMED');

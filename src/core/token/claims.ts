@@ -4,7 +4,10 @@ import { isDigest, isPin } from '../digest.ts';
 import { isJwkThumbprint } from '../jwk.ts';
 import { name } from '../names.ts';
 import { array, boolean, integer, object, optional, type Parsed, type Parser, parseDocument, record, refine, string } from '../parse.ts';
-import { LAST_INSTANT } from '../time.ts';
+import { LAST_INSTANT, type Seconds } from '../time.ts';
+
+/** Longest life of a join token in seconds where the configuration names none (FORMATS 1). */
+export const DEFAULT_MAX_TOKEN_LIFETIME = 86400 as Seconds;
 
 /** Largest `max_uses`. */
 export const MAX_TOKEN_USES = 1_000_000;

@@ -4,7 +4,7 @@ import { BaseCommand, type Outcome } from '../../../cli/base-command.ts';
 import { currentIo } from '../../../cli/io.ts';
 import { fields } from '../../../cli/render/text.ts';
 import { readHmacKey } from '../../../cli/token-flags.ts';
-import { lifetimeFlag } from '../../../cli/token-mint.ts';
+import { lifetimeFlag } from '../../../cli/token-request.ts';
 import { checkTokenOutput, deliverToken, tokenOutputFlags } from '../../../cli/token-output.ts';
 import { formatInstant } from '../../../core/time.ts';
 

@@ -6,7 +6,7 @@ import { remoteFlags, withRemote } from '../../../cli/remote-client.ts';
 import { jsonText } from '../../../cli/render/text.ts';
 import { readToken } from '../../../cli/token-flags.ts';
 import { checkTokenOutput } from '../../../cli/token-output.ts';
-import { lifetimeFlag } from '../../../cli/token-mint.ts';
+import { lifetimeFlag } from '../../../cli/token-request.ts';
 import { utf8 } from '../../../core/encoding.ts';
 
 const { anchors, pin, 'server-name': serverName, 'correlation-id': correlationId } = { ...remoteFlags, ...callFlags };
