@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { toFailure } from '../../src/cli/failure.ts';
 import { EXIT_STATUS } from '../../src/core/errors.ts';
-import { main } from '../../src/main.ts';
+import { leave, main } from '../../src/main.ts';
 import { currentIo, type Output, withIo } from '../../src/cli/io.ts';
 import { runCli, testProgram } from './harness.ts';
 
@@ -180,6 +180,21 @@ test('an error that no stream takes ends with its status, and nothing else', asy
   const io = { ...currentIo(), env: {}, stdout: broken('ENOSPC'), stderr, setExitStatus: () => undefined };
   await main(['xyzzy', '--json'], testProgram(), io);
   expect(said).toMatch(/^error: .*ERR_USAGE_UNKNOWN_COMMAND/);
+});
+
+test('the process is left at once where nothing is left to do', () => {
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const active = vi.spyOn(process, 'getActiveResourcesInfo');
+  try {
+    active.mockReturnValue(['PipeWrap']);
+    leave();
+    expect(exit).not.toHaveBeenCalled();
+    active.mockReturnValue([]);
+    leave();
+    expect(exit).toHaveBeenCalledExactlyOnceWith();
+  } finally {
+    vi.restoreAllMocks();
+  }
 });
 
 test('without a word there is no command', async () => {
