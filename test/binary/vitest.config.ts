@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const report = process.env['JOINERY_TEST_REPORT'];
 
-/** The single executable itself: `npm run test:binary` makes it first. */
+/** The single executable itself: `npm run test:executable` makes it first. */
 export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
