@@ -3,7 +3,7 @@ import { rolldown } from 'rolldown';
 import { BUNDLE_OUTPUT, bundleInput, byText, packagesOf } from '../bundle.js';
 
 // Here a chunk is no file to look for, and runs when it is first used: the smaller they are, the less is read. So each file of a package is one,
-// and what joinery shares lies apart; but the part of oclif that every command runs is in one.
+// and what joinery shares lies apart; but the part of oclif that every command runs is one chunk, and what reads the configuration another.
 const SPLITTING = {
   includeDependenciesRecursively: false,
   groups: [
@@ -11,6 +11,7 @@ const SPLITTING = {
       name: 'framework',
       test: /@oclif[\\/]core[\\/](package|lib[\\/](command|flags|args|cache|logger|errors|parser|util[\\/](aggregate-flags|util))\b.*)\.js/,
     },
+    { name: 'configuration', test: /node_modules[\\/](cosmiconfig|env-paths|yaml)[\\/]/ },
     {
       test: /node_modules/,
       debugName: 'packages',
