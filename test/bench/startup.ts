@@ -15,10 +15,12 @@ const hooks = fileURLToPath(new URL('../feature/log-modules.mjs', import.meta.ur
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 const executable = fileURLToPath(new URL(`../../dist/binary/joinery-${version}-${process.platform}-${process.arch}`, import.meta.url));
 
-/** By GNU time, where it is installed. */
+/** By GNU time. */
 function peakMemory(command: readonly string[], cwd: string): string {
   const { stderr, error } = spawnSync('/usr/bin/time', ['-f', '%M', ...command], { cwd, encoding: 'utf8' });
-  return error === undefined ? `, peak ${Math.round(Number(stderr.trimEnd().split('\n').at(-1)) / 1024)} MiB` : '';
+  return error === undefined
+    ? `, peak ${Math.round(Number(stderr.trimEnd().split('\n').at(-1)) / 1024)} MiB`
+    : ', peak: needs the Debian package time';
 }
 
 /** Every module that a command loads, as short names: files of joinery, packages, parts of Node. */
