@@ -1,5 +1,5 @@
 /** Finds and reads `joinery.yaml` with cosmiconfig: JSON and YAML only, nothing executable, no walk above the project or home. */
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { JsonValue } from '../core/canonical-json.ts';
@@ -69,7 +69,7 @@ function assertJson(value: unknown, depth: number): void {
 }
 
 /** The configuration in exactly this directory. @returns undefined when there is none. */
-async function configIn(directory: string): Promise<FoundConfig | undefined> {
+async function configIn(directory: string, assertAllowed = assertPlain): Promise<FoundConfig | undefined> {
   const { cosmiconfig } = await import('cosmiconfig');
   // The document is wrapped: cosmiconfig would obey a top-level `$import` and read other files.
   const load = async (path: string, text: string) => ({ document: await parseYaml(text, path) });
@@ -81,7 +81,7 @@ async function configIn(directory: string): Promise<FoundConfig | undefined> {
   });
   for (const name of CONFIG_FILES) {
     const path = join(directory, name);
-    await assertPlain(path);
+    await assertAllowed(path);
     // search() passes over what it may not read; load() says so.
     const result = await explorer.load(path).catch((error: unknown) => absentOrThrow(error, path));
     if (result) return { directory, config: parseRealmConfig(documentOf(result.config), path) };
@@ -94,6 +94,24 @@ async function assertPlain(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => absentOrThrow(error, path));
   if (found === undefined || found.isFile()) return;
   throw new JoineryError('ERR_FILE_ACCESS', `${path}: expected a file, found something else`);
+}
+
+/**
+ * A realm that nobody named is one that somebody put there: its configuration can name programs (`identity_provider.exec`, `alerts.exec`), which
+ * would run as whoever came by.
+ */
+async function assertOwn(path: string): Promise<void> {
+  await assertPlain(path);
+  const found = await stat(path).catch((error: unknown) => absentOrThrow(error, path));
+  const own = process.getuid?.();
+  if (found === undefined || own === undefined) return;
+  const { uid } = await lstat(path);
+  const foreign = [uid, found.uid].find((user) => user !== own && user !== 0);
+  if (foreign === undefined && (found.mode & 0o002) === 0) return;
+  const what = foreign === undefined ? 'one that everybody may write' : `one of user ${foreign}`;
+  throw new JoineryError('ERR_CONFIG_FOREIGN', `${path}: expected a file of user ${own} or root, found ${what}`, {
+    hint: `its programs would run as you: if you trust it, name it with --realm ${dirname(path)}`,
+  });
 }
 
 function documentOf(config: unknown): JsonValue {
@@ -122,11 +140,14 @@ export async function loadConfig(directory: string): Promise<FoundConfig> {
   });
 }
 
-/** Looks for a configuration in `from` and, below the home directory, in its parents up to home. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
+/**
+ * Looks for a configuration in `from` and, below the home directory, in its parents up to home.
+ * @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_FOREIGN, ERR_CONFIG_MALFORMED
+ */
 export async function findConfig(from: string): Promise<FoundConfig> {
   const last = lastDirectory(resolve(from));
   for (let directory = resolve(from); ; directory = dirname(directory)) {
-    const result = await configIn(directory);
+    const result = await configIn(directory, assertOwn);
     if (result !== undefined) return result;
     if (directory === last) break;
   }

@@ -57,7 +57,7 @@ export interface Context {
   newRealm(config: RealmConfig, plaintextKeys: boolean): NewRealm;
   /** Opens the realm once. @throws ERR_REALM_NOT_FOUND and what configuration and store throw. */
   realm(): Promise<Realm>;
-  /** Where the realm lies, without opening its state. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_MALFORMED */
+  /** Where the realm lies, without opening its state. @throws ERR_REALM_NOT_FOUND, ERR_CONFIG_FOREIGN, ERR_CONFIG_MALFORMED */
   location(): Promise<{ readonly directory: string; readonly config: RealmConfig }>;
   /** The configuration in a directory: that of a backup. */
   configIn(directory: string): Promise<RealmConfig>;

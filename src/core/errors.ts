@@ -63,6 +63,7 @@ export const ERRORS = {
   ERR_REALM_MALFORMED: malformed('the state of the realm is damaged'),
   ERR_REALM_VERSION: malformed('the realm was written by another version'),
   ERR_CONFIG_MALFORMED: malformed('the configuration is wrong'),
+  ERR_CONFIG_FOREIGN: refused('the configuration that was found belongs to somebody else'),
   ERR_CLUSTER_UNKNOWN: refused('the cluster is not configured'),
   ERR_ROLE_UNKNOWN: refused('the role is not configured for the cluster'),
   ERR_STORE_CONFLICT: conflict('another process changed the same record'),

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { findConfig, loadConfig, parseCloudYaml, parseYaml, renderConfig } from '../../src/adapters/config-file.ts';
 import { parseRealmConfig } from '../../src/core/realm/config.ts';
 
@@ -40,6 +40,41 @@ test('outside home the search does not walk: a configuration in a shared parent 
   expect((await findConfig(directory)).directory).toBe(directory);
   await expect(findConfig(join(directory, 'sub'))).rejects.toThrow(coded('ERR_REALM_NOT_FOUND'));
 });
+
+test('a configuration of somebody else counts only where it is named: it can name programs to run', async () => {
+  const path = join(directory, 'joinery.yaml');
+  writeFileSync(path, text);
+  chmodSync(path, 0o666);
+  const message = `${path}: expected a file of user ${process.getuid?.()} or root, found one that everybody may write`;
+  await expect(findConfig(directory)).rejects.toMatchObject({ code: 'ERR_CONFIG_FOREIGN', message });
+  chmodSync(path, 0o664);
+  expect((await findConfig(directory)).directory).toBe(directory);
+  expect(await foreign(path, () => findConfig(directory))).toMatchObject({
+    code: 'ERR_CONFIG_FOREIGN',
+    hint: expect.stringContaining(`--realm ${directory}`),
+  });
+  expect(await foreign(path, () => loadConfig(directory))).toEqual({ directory, config });
+  // A link that somebody else made leads to state that somebody else made.
+  mkdirSync(join(directory, 'sub'));
+  symlinkSync(path, join(directory, 'sub/joinery.yaml'));
+  expect((await findConfig(join(directory, 'sub'))).directory).toBe(join(directory, 'sub'));
+  expect(await foreign(join(directory, 'sub/joinery.yaml'), () => findConfig(join(directory, 'sub')))).toMatchObject({
+    code: 'ERR_CONFIG_FOREIGN',
+  });
+});
+
+/** What comes of it where the file belongs to another user: root gives it away, anybody else becomes the other one. */
+async function foreign(path: string, run: () => Promise<unknown>): Promise<unknown> {
+  const own = process.getuid?.() ?? 0;
+  if (own === 0) lchownSync(path, 12_345, 12_345);
+  else vi.spyOn(process, 'getuid').mockReturnValue(own + 1);
+  try {
+    return await run().catch((error: unknown) => error);
+  } finally {
+    if (own === 0) lchownSync(path, own, own);
+    vi.restoreAllMocks();
+  }
+}
 
 test('below home the search walks up to home', async () => {
   const below = mkdtempSync(join(homedir(), '.joinery-test-'));

@@ -93,6 +93,14 @@ test('a working directory that is full of traps is a directory like any other', 
   expect(existsSync(at('ran'))).toBe(false);
 });
 
+test('a realm that somebody else could have put there is not opened: it can name programs to run', () => {
+  expect(worksIn({})).toBe(true);
+  chmodSync(at('realm/joinery.yaml'), 0o666);
+  const { status, stdout } = run(['ca', 'list', '--json'], { cwd: at('realm') });
+  expect([status, JSON.parse(stdout)]).toMatchObject([4, { error: { code: 'ERR_CONFIG_FOREIGN' } }]);
+  expect(run(['ca', 'list', '--realm', at('realm'), '--quiet']).status).toBe(0);
+});
+
 test.each([['node'], ['evil.cjs'], ['-e'], ['--require=./evil.cjs'], ['--inspect'], ['']])('called as %j it is joinery', (argv0) => {
   expect(run(['--version'], { argv0, cwd: work })).toEqual({ status: 0, stdout: line, stderr: '' });
   expect(existsSync(at('ran'))).toBe(false);

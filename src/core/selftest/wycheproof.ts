@@ -2,7 +2,7 @@
 import { isJoineryError } from '../errors.ts';
 import type { VerifyJws, VerifySignature } from '../key-ports.ts';
 import type { Primitives } from './primitives.ts';
-import { listOf, numberOf, objectOf, type Shape, textOf, textsOf } from './shape.ts';
+import { corpusError, listOf, numberOf, objectOf, type Shape, textOf, textsOf } from './shape.ts';
 import { type Expected, type Found, refused, skipped, type Trial } from './trial.ts';
 import { JOSE_GROUPS } from './wycheproof-jose.ts';
 import { SECRET_GROUPS } from './wycheproof-secret.ts';
@@ -48,7 +48,11 @@ export function readWycheproof(document: unknown, what: string, tools: Wycheproo
   });
 }
 
-const RESULTS: Readonly<Record<string, Expected>> = { valid: 'accept', invalid: 'refuse', acceptable: 'either' };
+const RESULTS: ReadonlyMap<string, Expected> = new Map([
+  ['valid', 'accept'],
+  ['invalid', 'refuse'],
+  ['acceptable', 'either'],
+]);
 
 function readGroup(given: WycheproofGroup): readonly WycheproofTrial[] {
   const { group, where } = given;
@@ -59,8 +63,8 @@ function readGroup(given: WycheproofGroup): readonly WycheproofTrial[] {
     const test = objectOf(entry, `${where}.tests[${index}]`);
     const id = `tc${numberOf(test['tcId'], `${where}.tests[${index}].tcId`)}`;
     textsOf(test['flags'], `${where}.tests[${index}].flags`);
-    const result = textOf(test['result'], `${where}.tests[${index}].result`);
-    const expected = RESULTS[result] ?? 'either';
+    const expected = RESULTS.get(textOf(test['result'], `${where}.tests[${index}].result`));
+    if (expected === undefined) throw corpusError(`${where}.tests[${index}].result`, 'valid, invalid or acceptable');
     return { id, run: async () => ({ id, expected, found: await tryVector(attempt, test) }) };
   });
 }
