@@ -1,11 +1,12 @@
-// Makes the single executable of joinery, with the papers that belong to it, in dist/binary. See docs/decisions/0012.
+// Makes the single executable of joinery, with the papers that belong to it, in dist/binary. See docs/decisions/0014.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import './plain-errors.js';
 import { bundleProgram, bundleScript } from './binary/bundle.js';
 import { stripElf } from './binary/elf.js';
 import { licensePart, licensesDocument } from './binary/licenses.js';
@@ -33,15 +34,16 @@ try {
   mkdirSync(out, { recursive: true });
   const { packages: directories, ...program } = await bundleProgram(`${root}dist`);
   const packages = directories.map(describe);
-  for (const target of values.target) await make(target, program, packages);
-  const sums = readdirSync(out)
-    .filter((name) => name.startsWith('joinery-'))
-    .toSorted();
+  const made = [];
+  for (const target of new Set(values.target)) made.push(...(await make(target, program, packages)));
+  // Of this build alone: what an earlier one left in the directory is of other sources.
+  const sums = made.toSorted();
   writeFileSync(`${out}/SHA256SUMS`, sums.map((name) => `${sha256(readFileSync(`${out}/${name}`))}  ${name}\n`).join(''));
 } finally {
   rmSync(stage, { recursive: true, force: true });
 }
 
+/** @returns the names of the files that it made */
 async function make(target, program, packages) {
   const runtime = runtimeFor(root, lock, target, values.fetch);
   if (`v${runtime.version}` !== process.version) {
@@ -72,6 +74,7 @@ async function make(target, program, packages) {
   cpSync(`${place}/${name}`, `${out}/.${name}`);
   // Moved there whole: somebody may be running the old one.
   renameSync(`${out}/.${name}`, `${out}/${name}`);
+  return [name, `${name}.cdx.json`, `${name}.licenses.txt`];
 }
 
 /** Relative names only: the path of the main script becomes part of the executable. */

@@ -1,5 +1,6 @@
 // Bundles the compiled program: one chunk per lazy import, so that a command reads what it uses and no more (docs/explanation/performance.md).
-import { writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { licensePart, licensesDocument } from './binary/licenses.js';
 
@@ -50,9 +51,15 @@ export async function bundle(from, to) {
 
 export const byText = (a, b) => (a < b ? -1 : 1);
 
+/** A module that rolldown adds: what its chunks are held together by. */
+const BUNDLER_RUNTIME = '\0rolldown/runtime.js';
+const BUNDLER = realpathSync(fileURLToPath(new URL('../node_modules/rolldown', import.meta.url)));
+
 /** @returns the directories of the packages that are in the chunks, sorted */
 export function packagesOf(chunks) {
-  const found = chunks.flatMap(({ moduleIds }) => moduleIds).map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0]);
+  const found = chunks
+    .flatMap(({ moduleIds }) => moduleIds)
+    .map((id) => (id === BUNDLER_RUNTIME ? BUNDLER : /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id)?.[0]));
   return [...new Set(found.filter((path) => path !== undefined))].toSorted(byText);
 }
 

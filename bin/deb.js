@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { changelog, control, copyright, lintianOverrides, scripts, sysusers } from './deb-files.js';
+import './plain-errors.js';
 import { debianDepends, readElf } from './elf-needs.js';
 import { manPages } from './man-pages.js';
 import { day, sourceDate } from './source-date.js';

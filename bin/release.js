@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import './plain-errors.js';
 import { releaseChecks } from './release-checks.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

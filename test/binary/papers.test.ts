@@ -1,7 +1,7 @@
 /** What lies beside the executable: checksums, bill of materials, licences. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -28,6 +28,7 @@ const licenses = read(`${name}.licenses.txt`).toString();
 
 beforeAll(() => {
   twin = mkdtempSync(join(tmpdir(), 'joinery-twin-'));
+  writeFileSync(`${twin}/joinery-0.0.1-linux-x64`, 'of an earlier build');
   const build = spawnSync(process.execPath, [`${root}bin/binary.js`, '--out', twin], { cwd: twin, encoding: 'utf8' });
   expect([build.status, build.stderr]).toEqual([0, '']);
 });
@@ -35,7 +36,16 @@ afterAll(() => rmSync(twin, { recursive: true, force: true }));
 
 test('built again, elsewhere, it is the same to the last byte, with the same papers', () => {
   expect(readdirSync(twin).toSorted()).toContain(name);
+  rmSync(`${twin}/joinery-0.0.1-linux-x64`);
   for (const file of readdirSync(twin)) expect([file, readFileSync(`${twin}/${file}`).equals(read(file))]).toEqual([file, true]);
+});
+
+test.each([
+  ['--target', 'linux-riscv', 'error: --target: expected linux-x64 or linux-arm64, found linux-riscv'],
+  ['--tarket', 'linux-x64', "error: Unknown option '--tarket'"],
+])('%s %s is refused by a sentence', (flag, value, sentence) => {
+  const { status, stderr } = spawnSync(process.execPath, [`${root}bin/binary.js`, '--out', twin, flag, value], { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([1, `${sentence}\n`]);
 });
 
 test('SHA256SUMS is what sha256sum checks', () => {
@@ -70,7 +80,9 @@ test('every package that it names has its licence among the licences, and each d
   }
   const names = bill.components.map((part) => part.name);
   const { dependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { dependencies: Record<string, string> };
-  // The native one is not inside: decision 0012.
+  // The native one is not inside: decision 0014.
   expect(Object.keys(dependencies).filter((dependency) => !names.includes(dependency))).toEqual(['@napi-rs/keyring']);
+  // The bundler leaves some of itself in what it makes.
+  expect(names).toContain('rolldown');
   expect(licenses).toContain('Node.js is licensed for use as follows');
 });
