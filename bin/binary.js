@@ -65,7 +65,7 @@ async function make(target, program, packages) {
   writeFileSync(`${place}/node`, stripElf(readFileSync(`${runtime.directory}/bin/node`)), { mode: 0o755 });
   const assets = writeProgram({ root, version, place, program, licenses, warm: target === own });
   writeFileSync(`${place}/start.cjs`, await bundleScript(`${root}bin/binary/start.cjs`));
-  inject(place, name, assets);
+  inject(place, name, assets, target === own);
   const executable = readFileSync(`${place}/${name}`);
   const versions = process.versions;
   const bill = sbomOf({ version, target, sha256: sha256(executable), packages, lock, runtime: { ...runtime, versions } });
@@ -78,14 +78,15 @@ async function make(target, program, packages) {
 }
 
 /** Relative names only: the path of the main script becomes part of the executable. */
-function inject(place, name, assets) {
+function inject(place, name, assets, native) {
   const config = {
     main: 'start.cjs',
     executable: 'node',
     output: name,
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
-    useCodeCache: false,
+    // Without it Node.js looks for one where NODE_COMPILE_CACHE says, and runs what it finds. It can be made for this machine alone.
+    useCodeCache: native,
     // Each would run foreign code in a tool that holds keys: NODE_OPTIONS; a debugger that SIGUSR1 opens; a provider that OPENSSL_CONF names;
     // and argv[0], which Node.js would take for an option of its own where the last one is missing. A short command ends before 16 MiB are full:
     // collecting garbage at 1 MiB would be a tenth of its time.
@@ -94,7 +95,8 @@ function inject(place, name, assets) {
     assets,
   };
   writeFileSync(`${place}/sea.json`, JSON.stringify(config));
-  execFileSync(process.execPath, ['--build-sea', 'sea.json'], { cwd: place, stdio: 'pipe', env: {} });
+  // --predictable: the same compiled form in every build.
+  execFileSync(process.execPath, ['--predictable', '--build-sea', 'sea.json'], { cwd: place, stdio: 'pipe', env: {} });
 }
 
 function describe(directory) {

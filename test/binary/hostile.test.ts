@@ -45,13 +45,20 @@ test.each([
   ['NODE_OPTIONS that makes no sense', () => ({ NODE_OPTIONS: '--no-such-option' })],
   ['NODE_PATH', () => ({ NODE_PATH: work })],
   ['NODE_EXTRA_CA_CERTS that is no certificate', () => ({ NODE_EXTRA_CA_CERTS: at('evil.cjs') })],
-  ['NODE_COMPILE_CACHE', () => ({ NODE_COMPILE_CACHE: at('cache') })],
   ['OPENSSL_CONF that names a provider', () => ({ OPENSSL_CONF: opensslConfiguration() })],
   ['OPENSSL_MODULES and SSL_CERT_FILE', () => ({ OPENSSL_MODULES: work, SSL_CERT_FILE: at('evil.cjs'), SSL_CERT_DIR: work })],
   ['no variable at all', () => ({})],
   ['a home that is no directory', () => ({ HOME: '/dev/null', XDG_CACHE_HOME: '/dev/null', TMPDIR: '/nowhere' })],
 ])('with %s it works as ever, and nothing foreign runs', (_name, env) => {
   expect(worksIn(env())).toBe(true);
+});
+
+test('in NODE_COMPILE_CACHE, where compiled code could be of anything and would run, nothing is looked for', () => {
+  mkdirSync(at('cache'));
+  expect(worksIn({ NODE_COMPILE_CACHE: at('cache') })).toBe(true);
+  const entries = readdirSync(at('cache'), { recursive: true, withFileTypes: true });
+  // Whatever is looked for and not there is written when the process ends.
+  expect(entries.filter((entry) => entry.isFile())).toEqual([]);
 });
 
 test('NODE_REPL_EXTERNAL_MODULE makes the runtime refuse to start, with a sentence: the module does not run', () => {
