@@ -5,6 +5,7 @@ import type { Clock, Files } from '../core/ports.ts';
 import { isLimbo, readLimbo, tryLimbo } from '../core/selftest/limbo.ts';
 import { PKITS_ANCHOR, type PkitsFile, readPkits } from '../core/selftest/pkits.ts';
 import type { Primitives } from '../core/selftest/primitives.ts';
+import { corpusError } from '../core/selftest/shape.ts';
 import { addCounts, type Counts, reportSuite, type SuiteReport, type Trial } from '../core/selftest/trial.ts';
 import { isWycheproof, readWycheproof } from '../core/selftest/wycheproof.ts';
 import { formatDuration, type Seconds } from '../core/time.ts';
@@ -53,6 +54,8 @@ export async function runCorpus(world: CorpusWorld, input: CorpusInput): Promise
   for (const entry of await listFiles(world, input.directory)) {
     const suite = await openSuite(world, input.directory, entry);
     if (suite === undefined) continue;
+    // None disagrees where there are none: a file that lost its cases must not pass.
+    if (suite.runs.length === 0) throw corpusError(suite.file, 'cases');
     input.say(`${suite.name} ${suite.file}`);
     const trials: Trial[] = [];
     for (const { run } of suite.runs) {

@@ -94,7 +94,14 @@ describe('runCorpus', () => {
   it('says that nothing is there, and what is damaged', async () => {
     const nothing = await setup({ 'README.md': 'x' });
     await expect(runCorpus(nothing.world, nothing.input)).rejects.toMatchObject({ code: 'ERR_CORPUS_NOT_FOUND' });
-    for (const damaged of [limbo.slice(0, -10), eddsa('valid').slice(0, -10), '{"testGroups":[1]}', '{"testcases":[]}']) {
+    for (const damaged of [
+      limbo.slice(0, -10),
+      eddsa('valid').slice(0, -10),
+      '{"testGroups":[1]}',
+      '{"testcases":[]}',
+      '{"testGroups":[]}',
+      eddsa(),
+    ]) {
       const { world, input } = await setup({ 'x.json': damaged });
       await expect(runCorpus(world, input)).rejects.toMatchObject({ code: 'ERR_CORPUS_MALFORMED' });
     }

@@ -101,6 +101,16 @@ describe('joinery selftest', () => {
     });
   });
 
+  it('lets a file write no line of the table itself, and calls it no agreement that nothing was tried', async () => {
+    const lying = await runCli(['selftest', '--corpus', corpus({ 'a\u001b[2J\nagree.json': vectors('invalid') })]);
+    expect(lying.stdout).toContain('disagree  v/a\\u{1b}[2J\\u{a}agree.json tc1: expected refuse, found accepted\n');
+    const type = 'Other\u001b[2J';
+    const other = JSON.stringify({ testGroups: [{ type, tests: [{ tcId: 1, result: 'valid' }] }] });
+    const { exit, stdout } = await runCli(['selftest', '--corpus', corpus({ 'a.json': other })]);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/\nskipped +1 +joinery uses no Other\\u\{1b\}\[2J\n\nno case was tried\n$/);
+  });
+
   it('says what a corpus lacks', async () => {
     const empty = await runCli(['selftest', '--corpus', corpus({})]);
     expect([empty.exit, empty.stderr]).toEqual([6, expect.stringContaining('[ERR_CORPUS_NOT_FOUND]')]);

@@ -3,7 +3,7 @@ import type { CorpusReport } from '../../app/run-corpus.ts';
 import type { SelftestReport, TestResult } from '../../app/run-selftest.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { type CasesOfReason, type SuiteReport, VERDICTS } from '../../core/selftest/trial.ts';
-import { type Style, table } from './text.ts';
+import { printable, type Style, table } from './text.ts';
 
 export function selftestData({ tests, passed, failed }: SelftestReport): JsonObject {
   return { passed, failed, tests: tests.map(({ detail, ...test }) => ({ ...test, ...(detail !== undefined && { detail }) })) };
@@ -51,13 +51,9 @@ export function corpusText({ suites, counts }: CorpusReport, paint: Style): stri
   ]);
   const wrong = suites.flatMap((suite) =>
     suite.disagreements.map(
-      ({ id, expected, found }) => `${paint('red', 'disagree')}  ${suite.file} ${id}: expected ${expected}, found ${found}`,
+      ({ id, expected, found }) => `${paint('red', 'disagree')}  ${printable(`${suite.file} ${id}: expected ${expected}, found ${found}`)}`,
     ),
   );
-  const summary =
-    counts.disagree === 0
-      ? paint('green', `${counts.agree} verdicts agree, none disagrees`)
-      : paint('red', `${counts.disagree} verdicts disagree`);
   const parts = [
     table(['SUITE', 'FILE', 'AGREE', 'STRICTER', 'DISAGREE', 'SKIPPED'], rows),
     ...wrong,
@@ -65,7 +61,12 @@ export function corpusText({ suites, counts }: CorpusReport, paint: Style): stri
     ...reasonLines('skipped', suites),
   ];
   const [verdicts, ...rest] = parts;
-  return [verdicts, ...(rest.length === 0 ? [] : [rest.join('\n')]), summary].join('\n\n');
+  return [verdicts, ...(rest.length === 0 ? [] : [rest.join('\n')]), summaryOf(counts, paint)].join('\n\n');
+}
+
+function summaryOf({ agree, stricter, disagree }: CorpusReport['counts'], paint: Style): string {
+  if (disagree > 0) return paint('red', `${disagree} verdicts disagree`);
+  return agree + stricter === 0 ? paint('yellow', 'no case was tried') : paint('green', `${agree} verdicts agree, none disagrees`);
 }
 
 function total({ counts }: Pick<SuiteReport, 'counts'>): number {
@@ -80,6 +81,7 @@ function reasonLines(kind: 'stricter' | 'skipped', suites: readonly SuiteReport[
       byReason.set(reason, [...(byReason.get(reason) ?? []), ...ids.map((id) => (suites.length === 1 ? id : `${suite.file} ${id}`))]);
   return [...byReason].map(([reason, ids]) => {
     const more = ids.length > EXAMPLES ? ', ...' : '';
-    return `${kind.padEnd(8)}  ${ids.length}  ${reason}${kind === 'stricter' ? ` (${ids.slice(0, EXAMPLES).join(', ')}${more})` : ''}`;
+    const examples = kind === 'stricter' ? ` (${ids.slice(0, EXAMPLES).join(', ')}${more})` : '';
+    return printable(`${kind.padEnd(8)}  ${ids.length}  ${reason}${examples}`);
   });
 }

@@ -50,6 +50,7 @@ export function readLimbo(document: unknown, what: string): readonly LimboCase[]
 function readCase(entry: unknown, where: string): LimboCase {
   const shape = objectOf(entry, where);
   const texts = (name: string): readonly string[] => textsOf(shape[name], `${where}.${name}`);
+  const pems = (name: string): readonly string[] => texts(name).map((text) => pemOf(text, `${where}.${name}`));
   const kind = textOf(shape['validation_kind'], `${where}.validation_kind`);
   const server = oneOf(kind, { SERVER: true, CLIENT: false } as const, `${where}.validation_kind`);
   const result = textOf(shape['expected_result'], `${where}.expected_result`);
@@ -60,10 +61,10 @@ function readCase(entry: unknown, where: string): LimboCase {
     id: textOf(shape['id'], `${where}.id`),
     features: texts('features'),
     expected: oneOf(result, { SUCCESS: 'accept', FAILURE: 'refuse' } as const, `${where}.expected_result`),
-    trusted: texts('trusted_certs'),
-    intermediates: texts('untrusted_intermediates'),
-    peer: textOf(shape['peer_certificate'], `${where}.peer_certificate`),
-    crls: texts('crls'),
+    trusted: pems('trusted_certs'),
+    intermediates: pems('untrusted_intermediates'),
+    peer: pemOf(textOf(shape['peer_certificate'], `${where}.peer_certificate`), `${where}.peer_certificate`),
+    crls: pems('crls'),
     at: isAbsent(time) ? undefined : momentOf(textOf(time, `${where}.validation_time`), `${where}.validation_time`),
     identities: names.filter((name) => !isAbsent(name)).map((name) => identityOf(name, `${where}.expected_peer_name`)),
     server,
@@ -72,6 +73,20 @@ function readCase(entry: unknown, where: string): LimboCase {
     signatureAlgorithms: texts('signature_algorithms'),
     maxDepth: isAbsent(depth) ? undefined : numberOf(depth, `${where}.max_chain_depth`),
   };
+}
+
+/** What is not even PEM is a damaged suite: a certificate that is refused for its DER may be a verdict. */
+function pemOf(text: string, where: string): string {
+  if (!isPem(text)) throw corpusError(where, 'PEM');
+  return text;
+}
+
+function isPem(text: string): boolean {
+  try {
+    return parsePem(text).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 const isAbsent = (value: unknown): boolean => value === undefined || value === null;
@@ -85,7 +100,8 @@ function oneOf<const T>(text: string, table: Readonly<Record<string, T>>, where:
 function identityOf(value: unknown, where: string): ReferenceIdentity {
   const { kind, value: name } = objectOf(value, where);
   const text = textOf(name, `${where}.value`);
-  if (textOf(kind, `${where}.kind`) === 'RFC822') return { kind: 'email', value: text };
+  const email = oneOf(textOf(kind, `${where}.kind`), { RFC822: true, DNS: false, IP: false } as const, `${where}.kind`);
+  if (email) return { kind: 'email', value: text };
   const bytes = addressOf(text);
   return bytes === undefined ? { kind: 'dns', value: text } : { kind: 'ip', bytes };
 }

@@ -112,12 +112,10 @@ describe('x509-limbo', () => {
   });
 
   it('refuses what cannot be read, and passes over authorities that cannot be', () => {
-    expect(found({ peer_certificate: 'nothing' })).toBe('malformed');
+    const noDer = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    expect(found({ peer_certificate: noDer })).toBe('malformed');
     expect(found({ peer_certificate: pem(leaf) + pem(leaf) })).toBe('malformed');
-    expect(found({ untrusted_intermediates: [pem(sub), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'] })).toBe(
-      'accepted',
-    );
-    expect(found({ crls: ['nothing'] })).toBe('malformed');
+    expect(found({ untrusted_intermediates: [pem(sub), noDer] })).toBe('accepted');
     expect(verdict({ crls: ['-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n'] })).toBe('stricter');
   });
 
@@ -159,9 +157,11 @@ describe('x509-limbo', () => {
       expected_result: 'MAYBE',
       validation_time: 'soon',
       expected_peer_name: 'x',
-
+      peer_certificate: 'nothing',
+      crls: ['-----BEGIN X509 CRL-----'],
       max_chain_depth: -1,
     }).map(([name, value]) => [name, { version: 1, testcases: [{ ...base, [name]: value }] }] as const),
+    ['a name of another kind', { version: 1, testcases: [{ ...base, expected_peer_name: { kind: 'URI', value: 'x' } }] }],
     [
       'names of a client',
       { version: 1, testcases: [{ ...base, validation_kind: 'CLIENT', expected_peer_names: [{ kind: 1, value: 'x' }] }] },
