@@ -34,7 +34,10 @@ export async function main(argv: readonly string[], program: Program, io: Io = c
 
 /** Ends the process as it would end by itself, with nothing left to do, but without taking its memory apart: that costs milliseconds. */
 export function leave(): void {
-  if (process.getActiveResourcesInfo().length === 0) process.exit();
+  // An error that nobody awaits, of a stream or a promise, is told after what is under way now, and has a status to set.
+  setImmediate(() => {
+    if (process.getActiveResourcesInfo().length === 0) process.exit();
+  });
 }
 
 /** Libraries ask for home and shell when they load; a uid without a name (a container) has none, and Node.js throws. */

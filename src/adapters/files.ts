@@ -17,7 +17,8 @@ export async function guarded<T>(path: string, work: () => T | Promise<T>): Prom
 async function read(path: string, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  for await (const piece of statSync(path).isFile() ? piecesAtHand(path) : createReadStream(path)) {
+  // The stream asks ahead: of a pipe that has brought too much, for what may never come.
+  for await (const piece of statSync(path).isFile() ? piecesAtHand(path) : createReadStream(path, { end: maxBytes })) {
     const bytes = piece as Uint8Array;
     total += bytes.length;
     if (total > maxBytes) {

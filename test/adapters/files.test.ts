@@ -85,6 +85,18 @@ test('a pipe is waited for, to its end', async () => {
   expect(writer.killed).toBe(false);
 });
 
+test('of a pipe that brings too much nothing further is asked, which may never come', async () => {
+  execFileSync('mkfifo', [at('pipe')]);
+  const writer = spawn('sh', ['-c', '{ printf 1234567; exec sleep 60; } >"$1"', 'sh', at('pipe')], { stdio: 'inherit' });
+  try {
+    await expect(files.read(at('pipe'), 6)).rejects.toThrow(coded('ERR_INPUT_TOO_LARGE'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(process.getActiveResourcesInfo()).not.toContain('FSReqCallback');
+  } finally {
+    writer.kill();
+  }
+});
+
 test('what is there is told without following links', async () => {
   writeFileSync(at('f'), 'abc');
   chmodSync(at('f'), 0o640);

@@ -182,15 +182,21 @@ test('an error that no stream takes ends with its status, and nothing else', asy
   expect(said).toMatch(/^error: .*ERR_USAGE_UNKNOWN_COMMAND/);
 });
 
-test('the process is left at once where nothing is left to do', () => {
+test('the process is left where nothing is left to do, after what was to be told', async () => {
   const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
   const active = vi.spyOn(process, 'getActiveResourcesInfo');
+  const left = async () => {
+    leave();
+    await new Promise((resolve) => process.nextTick(resolve));
+    expect(exit).not.toHaveBeenCalled();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   try {
     active.mockReturnValue(['PipeWrap']);
-    leave();
+    await left();
     expect(exit).not.toHaveBeenCalled();
     active.mockReturnValue([]);
-    leave();
+    await left();
     expect(exit).toHaveBeenCalledExactlyOnceWith();
   } finally {
     vi.restoreAllMocks();

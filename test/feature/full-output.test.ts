@@ -1,12 +1,21 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { joineryCommand } from '../fakes/joinery-command.ts';
 
 const [joinery, ...first] = joineryCommand();
+
+const LEAF = `-----BEGIN CERTIFICATE-----
+MIHYMIGLAhQwru7lcqN8nQCKk0cG3bMfODFB7DAFBgMrZXAwDzENMAsGA1UEAwwE
+cm9vdDAeFw0yNjExMjMwOTAxMDlaFw0yNjEyMjMwOTAxMDlaMA8xDTALBgNVBAMM
+BGxlYWYwKjAFBgMrZXADIQAe0A9tTd5padB+YttwlcYRujyPPYz5bUZeaeHgN4gp
+KTAFBgMrZXADQQBAD9C7GZjXRCojtvbDo7LJ/ewdOEQ/wMgdIFnsh7ypoKWU2Ijr
+V7pPFhfqcJ4lIPI7kZ2T7WAbW0pQxDkcf3gN
+-----END CERTIFICATE-----
+`;
 
 test.runIf(process.platform === 'linux')('a result that the disk behind stdout has no room for is one error, no crash', () => {
   const full = openSync('/dev/full', 'w');
@@ -20,6 +29,26 @@ test.runIf(process.platform === 'linux')('a result that the disk behind stdout h
     closeSync(full);
   }
 });
+
+test.runIf(process.platform === 'linux')(
+  'a warning that the disk behind stderr has no room for sets the status, be it the last thing said',
+  () => {
+    const directory = mkdtempSync(join(tmpdir(), 'joinery-warning-'));
+    const full = openSync('/dev/full', 'w');
+    try {
+      // Twice, and without its root: the warning comes last.
+      writeFileSync(join(directory, 'chain.pem'), LEAF.repeat(2));
+      const { status, stdout } = spawnSync(joinery, [...first, 'cert', 'fingerprint', join(directory, 'chain.pem')], {
+        stdio: ['ignore', 'pipe', full],
+        encoding: 'utf8',
+      });
+      expect([status, stdout.split('\n')[0]]).toEqual([7, 'subject         CN=leaf']);
+    } finally {
+      closeSync(full);
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+);
 
 test.runIf(process.platform === 'linux')('a pipe that takes no more for a while, and makes nobody wait, loses nothing', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'joinery-pipe-'));
