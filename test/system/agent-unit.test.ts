@@ -36,11 +36,10 @@ describe('what it starts', () => {
   const dev = fileURLToPath(new URL('../../bin/dev.js', import.meta.url));
   /** The value of a line of the unit. */
   const line = (key: string): string => new RegExp(`^${key}=(.*)$`, 'm').exec(readFileSync(template, 'utf8'))?.[1] as string;
-  /** Its words with the program and the paths of this test; `$MAINPID` as systemd puts it in. */
-  const commandOf = (key: string, pid = 0): readonly string[] =>
+  /** Its words with the program and the paths of this test. */
+  const commandOf = (key: string): readonly string[] =>
     line(key)
       .replaceAll('/var/lib/joinery', place.directory)
-      .replace('$MAINPID', String(pid))
       .split(' ')
       .flatMap((word) => (word === '/usr/bin/joinery' ? [process.execPath, dev] : [word]));
   const place = nodePlace();
@@ -92,8 +91,9 @@ describe('what it starts', () => {
       await vi.waitFor(() => expect(fed().length).toBeGreaterThan(6), { timeout: 30_000 });
       const times = fed().map(({ at }) => at);
       for (const [index, at] of times.slice(1).entries()) expect(at - (times[index] as number)).toBeLessThan(WATCHDOG);
-      const [kill, ...reload] = commandOf('ExecReload', child.pid) as [string, ...string[]];
-      expect(spawnSync(kill, reload).status).toBe(0);
+      // A shell reads the quotes as systemd does, which puts MAINPID into the environment, too.
+      const reload = spawnSync('/bin/sh', ['-c', line('ExecReload')], { env: { MAINPID: String(child.pid) } });
+      expect(reload.status).toBe(0);
       await vi.waitFor(() => expect(readlinkSync(join(place.directory, 'identity/current'))).toBe('gen-2'), { timeout: 30_000 });
       expect(existsSync(join(place.directory, 'agent.prom'))).toBe(true);
       child.kill('SIGTERM');

@@ -23,6 +23,15 @@ it('is accepted by systemd without a word', () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
+it.each(['joinery-server', 'joinery-node-agent'])(
+  '%s is reloaded without a program that a minimal Debian lacks, like /bin/kill',
+  (name) => {
+    const text = readFileSync(template.replace('joinery-server', name), 'utf8');
+    const programs = [...text.matchAll(/^Exec\w+=[-@:+!]*(\S+)/gm)].map(([, program]) => program);
+    expect(programs).toEqual(['/usr/bin/joinery', '/bin/sh']);
+  },
+);
+
 it('is hardened as far as a network service can be', () => {
   const options = ['security', '--offline=true', '--no-pager', '--threshold=20', unit];
   const { status, stdout } = spawnSync('systemd-analyze', options, { encoding: 'utf8' });
