@@ -2,7 +2,18 @@
 // It publishes nothing: `npm run release -- [--report FILE]... [--key FILE] [--no-build]`. See docs/guides/release.md.
 import { execFileSync } from 'node:child_process';
 import { createHash, createPublicKey } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +34,13 @@ const { values } = parseArgs({
 });
 // Steps run in the clone: a path that was given is one of here.
 const destination = resolve(values.out);
-const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const json = (path) => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path}: expected JSON, found: ${error.message}`, { cause: error });
+  }
+};
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 const { version } = json(join(root, 'package.json'));
 const head = git('rev-parse', 'HEAD');
@@ -98,6 +115,13 @@ function seal(out) {
   return names;
 }
 
+/** What is there is removed: nothing but an earlier release may be. */
+function assertOurs(directory) {
+  const foreign = existsSync(directory) && readdirSync(directory).find((name) => !/^(joinery[-_]|SHA256SUMS)/.test(name));
+  if (foreign) throw new Error(`--out: expected a new directory or that of an earlier release, found ${join(directory, foreign)}`);
+}
+
+assertOurs(destination);
 const key = publicKey();
 const ready = check();
 if (!values['no-build']) {

@@ -1,6 +1,6 @@
 /** `npm run release`: from a clone of the commit, the whole of a release, sealed, and nothing published. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +43,17 @@ it('says what is wrong, builds nothing where it is told so, and ends with 1', ()
 it('refuses a key of another kind before anything is built', () => {
   execFileSync('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', join(work, 'ec.key')]);
   expect(release('--key', join(work, 'ec.key')).stderr).toContain('--key: expected an Ed25519 key, found ec');
+});
+
+it('removes no directory that is not of a release, and names a report that is none', () => {
+  const home = join(work, 'home');
+  mkdirSync(home);
+  writeFileSync(join(home, 'thesis.txt'), 'years');
+  const { status, stderr } = release('--out', home);
+  const found = join(home, 'thesis.txt');
+  expect([status, stderr]).toEqual([1, `error: --out: expected a new directory or that of an earlier release, found ${found}\n`]);
+  expect(readFileSync(found, 'utf8')).toBe('years');
+  expect(release('--no-build', '--report', found).stderr).toMatch(/^error: .*thesis\.txt: expected JSON, found: .*\n$/);
 });
 
 it('makes and seals everything, and openssl, sha256sum and the executable agree', () => {
