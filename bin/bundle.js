@@ -1,5 +1,5 @@
 // Bundles the compiled program: one chunk per lazy import, so that a command reads what it uses and no more (docs/explanation/performance.md).
-import { realpathSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { licensePart, licensesDocument } from './binary/licenses.js';
@@ -15,7 +15,8 @@ export const bundleInput = (input) => ({
   platform: 'node',
   // Native modules are left to Node.js.
   external: ['keytar', /^@napi-rs\/keyring/],
-  resolve: { mainFields: ['module', 'main'] },
+  // A link to node_modules is not followed: the order of chunks is that of paths, which must not depend on where the packages lie.
+  resolve: { mainFields: ['module', 'main'], symlinks: false },
   plugins: [lazyFramework],
   // A module may be loaded lazily by one command and at once by another.
   checks: { ineffectiveDynamicImport: false },
@@ -53,7 +54,7 @@ export const byText = (a, b) => (a < b ? -1 : 1);
 
 /** A module that rolldown adds: what its chunks are held together by. */
 const BUNDLER_RUNTIME = '\0rolldown/runtime.js';
-const BUNDLER = realpathSync(fileURLToPath(new URL('../node_modules/rolldown', import.meta.url)));
+const BUNDLER = fileURLToPath(new URL('../node_modules/rolldown', import.meta.url));
 
 /** @returns the directories of the packages that are in the chunks, sorted */
 export function packagesOf(chunks) {
