@@ -21,6 +21,9 @@ import { parseArgs } from 'node:util';
 import './plain-errors.js';
 import { releaseChecks } from './release-checks.js';
 
+// npm packs files with the modes that they have here.
+process.umask(0o022);
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,11 @@ const clone = join(work, 'clone');
 const out = join(work, 'out');
 const sh = (script: string, cwd = out) => spawnSync('/bin/sh', ['-c', script], { cwd, encoding: 'utf8' });
 const release = (...args: string[]) =>
-  spawnSync(process.execPath, [join(clone, 'bin/release.js'), '--out', out, ...args], { cwd: clone, encoding: 'utf8', timeout: 500_000 });
+  spawnSync('/bin/sh', ['-c', 'umask 077; exec "$@"', 'sh', process.execPath, join(clone, 'bin/release.js'), '--out', out, ...args], {
+    cwd: clone,
+    encoding: 'utf8',
+    timeout: 500_000,
+  });
 
 beforeAll(() => {
   // What is here may not be committed yet: a clone with all of it, as one commit.
@@ -87,4 +91,6 @@ it('makes and seals everything, and openssl, sha256sum and the executable agree'
   );
   expect(inside.status).toBe(0);
   expect(sh('git status --porcelain', clone).stdout).toBe('');
+  // Whatever the umask of whoever releases is.
+  expect(sh(`tar -tvzf joinery-${version}.tgz | cut -c1-10 | sort -u`).stdout).toBe('-rw-r--r--\n-rwxr-xr-x\n');
 }, 600_000);
