@@ -119,11 +119,13 @@ function beforeDashes(argv: readonly string[]): readonly string[] {
 }
 
 async function frameworkRun(argv: readonly string[], program: Program): Promise<void> {
+  // oclif prints by console.log, which swallows errors where nobody else listens.
+  void currentIo().stdout.stream;
   const { runFramework } = await import('./cli/framework.ts');
   await runFramework(argv, { root: program.root, pjson: program.pjson(), manifest: program.manifest() }, COMMANDS);
 }
 
-/** Whoever awaits the write reports its error; what oclif prints nobody awaits, so that the status is all that can tell. */
+/** Whoever awaits the write reports its error; warnings, and what oclif prints, nobody awaits, so that the status is all that can tell. */
 function noteLostOutput(error: Error, io: Io): void {
   if (!isBrokenPipe(error)) io.setExitStatus(toFailure(error).exitStatus);
 }

@@ -4,6 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
+import { fileError } from '../core/file-error.ts';
 import type { Files } from '../core/ports.ts';
 import type { Outcome } from './base-command.ts';
 import { currentIo, write } from './io.ts';
@@ -45,7 +46,12 @@ export async function deliverToCi(
   const { stdout, stderr, env } = currentIo();
   // The command that masks must come first: from then on the runner blots the value out of every log. Under --json it goes to stderr.
   await write(json ? stderr : stdout, `::add-mask::${token}\n`);
-  appendFileSync(env['GITHUB_OUTPUT'] as string, `join_token=${token}\n`);
+  const file = env['GITHUB_OUTPUT'] as string;
+  try {
+    appendFileSync(file, `join_token=${token}\n`);
+  } catch (error) {
+    throw fileError(error, file);
+  }
   return outcome(minted, { output: 'join_token' }, 'set the output join_token');
 }
 

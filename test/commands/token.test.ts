@@ -420,6 +420,11 @@ describe('pipelines', () => {
     expect(json.stderr).toMatch(/^::add-mask::/);
     expect(code(await ci(['github', '--json']))).toBe('ERR_USAGE');
     expect(code(await ci(['github', '--out', path('ignored'), '--json'], { GITHUB_OUTPUT: output }))).toBe('ERR_USAGE');
+    const lost = path('no-such-directory/output');
+    expect((await ci(['github', '--json'], { GITHUB_OUTPUT: lost })).json().error).toMatchObject({
+      code: 'ERR_FILE_NOT_FOUND',
+      message: `${lost}: expected it to exist, found nothing`,
+    });
   });
 
   test('gitlab gets a dotenv report', async () => {

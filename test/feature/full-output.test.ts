@@ -30,6 +30,17 @@ test.runIf(process.platform === 'linux')('a result that the disk behind stdout h
   }
 });
 
+test.runIf(process.platform === 'linux')('help that the disk behind stdout has no room for sets the status', () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    for (const argv of [['--help'], ['token'], ['token', 'mint', '--help']]) {
+      expect(spawnSync(joinery, [...first, ...argv], { stdio: ['ignore', full, 'inherit'] }).status).toBe(7);
+    }
+  } finally {
+    closeSync(full);
+  }
+});
+
 test.runIf(process.platform === 'linux')(
   'a warning that the disk behind stderr has no room for sets the status, be it the last thing said',
   () => {
