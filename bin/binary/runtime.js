@@ -27,7 +27,7 @@ function fetchPackage(spec, integrity, directory) {
   const partial = `${directory}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  execFileSync('npm', ['pack', '--silent', '--prefer-offline', '--pack-destination', partial, spec], {
+  execFileSync('npm', ['pack', '--loglevel=error', '--prefer-offline', '--pack-destination', partial, spec], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const archive = `${partial}/${readdirSync(partial)[0]}`;
