@@ -1,4 +1,5 @@
 /** Input files of commands; `-` is stdin. */
+import { guarded } from '../adapters/files.ts';
 import { type JsonValue, parseStrictJson } from '../core/canonical-json.ts';
 import { concat, decodeUtf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
@@ -7,7 +8,7 @@ import { currentIo } from './io.ts';
 
 /** @throws ERR_FILE_NOT_FOUND, ERR_FILE_ACCESS, ERR_INPUT_TOO_LARGE */
 export function readInput(files: Pick<Files, 'read'>, path: string, maxBytes: number): Promise<Uint8Array> {
-  return path === '-' ? readStdin(maxBytes) : files.read(path, maxBytes);
+  return path === '-' ? guarded('stdin', () => readStdin(maxBytes)) : files.read(path, maxBytes);
 }
 
 async function readStdin(maxBytes: number): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { toFailure } from '../../src/cli/failure.ts';
 import { EXIT_STATUS } from '../../src/core/errors.ts';
@@ -101,6 +101,16 @@ test('a directory that was removed while joinery stands in it is a file that is 
     code: 'ERR_FILE_NOT_FOUND',
     message: 'the current directory: expected it to exist, found nothing',
   });
+});
+
+test('a stdin that cannot be read is an input that cannot be read, no bug', async () => {
+  // A terminal that was hung up, a descriptor that is open for writing only.
+  const hungUp = new Readable({ read: () => void hungUp.destroy(Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })) });
+  let said = '';
+  const stderr = outputOn(new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (said += chunk.toString())) }));
+  const io = { ...currentIo(), env: {}, stdin: hungUp as NodeJS.ReadStream, stderr, setExitStatus: () => undefined };
+  await main(['cert', 'fingerprint', '-'], testProgram(), io);
+  expect(said).toBe('error: stdin: expected to read or write it, found EIO [ERR_FILE_ACCESS]\n');
 });
 
 test('what is no refusal is a bug, shown as one, with its trace only on request', () => {
