@@ -25,8 +25,9 @@ try {
   writeFileSync(`${out}/oclif.manifest.json`, JSON.stringify(plugin.manifest));
   await bundle(out, `${out}/bundle`);
 
-  // An executable that build:binary made stays: a suite with JOINERY_BIN builds first, and then starts it.
-  if (existsSync(`${root}dist/binary`)) renameSync(`${root}dist/binary`, `${out}/binary`);
+  // What was made of an earlier build stays: a suite with JOINERY_BIN builds first, and then starts it; a release may be signed.
+  for (const made of ['binary', 'deb', 'release'])
+    if (existsSync(`${root}dist/${made}`)) renameSync(`${root}dist/${made}`, `${out}/${made}`);
   rmSync(`${root}dist`, { recursive: true, force: true });
   renameSync(out, `${root}dist`);
 } finally {

@@ -94,3 +94,11 @@ it('makes and seals everything, and openssl, sha256sum and the executable agree'
   // Whatever the umask of whoever releases is.
   expect(sh(`tar -tvzf joinery-${version}.tgz | cut -c1-10 | sort -u`).stdout).toBe('-rw-r--r--\n-rwxr-xr-x\n');
 }, 600_000);
+
+it('stays when the sources are built again', () => {
+  mkdirSync(join(clone, 'dist/release'), { recursive: true });
+  writeFileSync(join(clone, 'dist/release/SHA256SUMS.sig'), 'signed by hand');
+  execFileSync(process.execPath, [join(clone, 'bin/build.js')]);
+  expect(readdirSync(join(clone, 'dist'))).toContain('bundle');
+  expect(readFileSync(join(clone, 'dist/release/SHA256SUMS.sig'), 'utf8')).toBe('signed by hand');
+}, 120_000);
