@@ -25,6 +25,6 @@ export async function ownExecutable(): Promise<OwnExecutable> {
 
 export function noExecutable(): JoineryError {
   return new JoineryError('ERR_SELF_NO_EXECUTABLE', 'expected the single executable of joinery, found joinery on an installed Node.js', {
-    hint: 'npm audit signatures checks what npm installed; its licences are in the packages',
+    hint: 'npm audit signatures checks what npm installed; the licences are in dist/bundle/licenses.txt of the package',
   });
 }
