@@ -13,6 +13,7 @@ import { clusterOf, type RealmConfig } from '../core/realm/config.ts';
 import { certificateKeys } from './certificate-world.ts';
 import type { Context } from './context.ts';
 import type { LoadedDrill } from './drill.ts';
+import { endOnSignal } from './signals.ts';
 
 export interface LiveFlags {
   readonly cluster?: string | undefined;
@@ -31,6 +32,7 @@ export async function liveDrill(context: Context, { document, what }: LoadedDril
   const { signed } = await activeTrust(realm, 'control-plane-https');
   const role = flags.role ?? (cluster.roles[0] as string);
   const endpoints = urls as readonly [string, ...string[]];
+  // What the drill makes has to be put out first.
   const ending = endOnSignal();
   const { signal } = ending;
   const trust = { kind: 'anchors', pem: () => Promise.resolve(signed.manifest.bundle_pem) } as const;
@@ -47,15 +49,6 @@ function onlyCluster({ clusters }: RealmConfig): string {
   const [only, ...others] = clusters;
   if (only !== undefined && others.length === 0) return only.name;
   throw new JoineryError('ERR_USAGE', `--cluster: expected one of ${clusters.map(({ name }) => name).join(', ')}, found none named`);
-}
-
-/** A signal ends the drill, not the process: what the drill made has to be put out first. */
-function endOnSignal(): { readonly signal: AbortSignal; off(): void } {
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, end);
-  return { signal: ending.signal, off: () => signals.forEach((signal) => process.off(signal, end)) };
 }
 
 interface Wires {

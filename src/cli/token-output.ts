@@ -7,6 +7,7 @@ import { JoineryError } from '../core/errors.ts';
 import type { Files } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Outcome } from './base-command.ts';
+import { endOnSignal } from './signals.ts';
 
 export const tokenOutputFlags = {
   out: Flags.string({ char: 'o', description: 'new file for the token, mode 0600', helpValue: 'FILE' }),
@@ -37,10 +38,25 @@ export async function checkTokenOutput(files: Files, { out, reveal }: TokenOutpu
   });
 }
 
-/** A new file of mode 0600 from what is minted piece by piece. @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL */
+/**
+ * A new file of mode 0600 from what is minted piece by piece.
+ * @throws ERR_FILE_EXISTS, ERR_FILE_ACCESS, ERR_FILE_DISK_FULL; ERR_INTERRUPTED at a signal: then no token is left in any file.
+ */
 export async function createTokenFile(out: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const { createFrom } = await import('../adapters/file-writes.ts');
-  return createFrom(out, pieces, 0o600);
+  const ending = endOnSignal();
+  try {
+    await createFrom(out, untilAborted(pieces, ending.signal), 0o600);
+  } finally {
+    ending.off();
+  }
+}
+
+async function* untilAborted(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    if (signal.aborted) throw new JoineryError('ERR_INTERRUPTED', 'interrupted: no file was made, and nobody holds what was minted');
+    yield piece;
+  }
 }
 
 /** @param about what to print of the token when it goes into a file. */
