@@ -12,6 +12,7 @@ import type { Seconds } from '../core/time.ts';
 import { listAudit } from './list-audit.ts';
 import { type Canary, enterCanary, type LiveServers, refusalOf, untilRefused } from './live-canary.ts';
 import { mintToken } from './mint-token.ts';
+import { findNode } from './node-records.ts';
 import { auditEvent, commit, type Realm } from './realm.ts';
 import { againOnConflict } from './one-commit.ts';
 import { revokeNode } from './revoke-node.ts';
@@ -50,8 +51,8 @@ interface Run extends LiveWorld, LiveDrillInput {
   readonly events: DrillEvent[];
   readonly tokens: Map<string, LiveToken>;
   readonly intruders: Canary[];
-  /** Everything that joined. */
-  readonly joined: Canary[];
+  /** Names of everything that asked to join: it may have joined, and the answer was lost. */
+  readonly asked: Set<string>;
   readonly count: { -readonly [K in keyof LiveCount]: LiveCount[K] } & { readonly evictions: number[] };
   firstAttack: number | undefined;
 }
@@ -72,9 +73,9 @@ export async function runLiveDrill(world: LiveWorld, input: LiveDrillInput): Pro
     log = logOf(run.events, input.what);
     return log;
   } finally {
-    const left = await cleanUp(run);
+    const { nodes, left } = await cleanUp(run);
     const ended: JsonObject = log === undefined ? { ended: false } : { ended: true, met: drillReport(log).met };
-    await note(run, 'drill.end', scenario.name, { ...ended, nodes: run.joined.map(({ node }) => node), left });
+    await note(run, 'drill.end', scenario.name, { ...ended, nodes, left });
   }
 }
 
@@ -90,7 +91,7 @@ function begin(world: LiveWorld, input: LiveDrillInput, limits: Pick<Run, 'limit
     events: [],
     tokens: new Map(),
     intruders: [],
-    joined: [],
+    asked: new Set(),
     count: { ...count, alerts: 0, detection: undefined },
     firstAttack: undefined,
   };
@@ -136,9 +137,8 @@ async function enterFresh(run: Run, name: string): Promise<Canary> {
 const nodeName = ({ prefix }: Run, name: string): string => `${prefix}-${name}`;
 
 async function enter(run: Run, { text }: LiveToken, node: string, url: string): Promise<Canary> {
-  const canary = await enterCanary(run.keys, run.servers, { url, token: text, cluster: run.cluster, node });
-  run.joined.push(canary);
-  return canary;
+  run.asked.add(node);
+  return enterCanary(run.keys, run.servers, { url, token: text, cluster: run.cluster, node });
 }
 
 interface Minting {
@@ -177,7 +177,7 @@ const ACTIONS = {
   note: () => Promise.resolve(),
   async compromise(run) {
     attacked(run);
-    run.intruders.push(await enterFresh(run, `canary-${run.joined.length}`));
+    run.intruders.push(await enterFresh(run, `canary-${run.asked.size}`));
     return 'one canary';
   },
   async 'use-copied-key'(run) {
@@ -193,7 +193,7 @@ const ACTIONS = {
   },
   async join(run, { token, who }) {
     const isThief = who === 'thief';
-    const node = nodeName(run, isThief ? `thief-${run.joined.length}` : `owner-${token as string}`);
+    const node = nodeName(run, isThief ? `thief-${run.asked.size}` : `owner-${token as string}`);
     if (isThief) attacked(run);
     const given = run.tokens.get(token as string) as LiveToken;
     for (const url of isThief ? run.endpoints : [run.endpoints[0]]) {
@@ -239,8 +239,8 @@ async function noticed(run: Run): Promise<void> {
 }
 
 /** Revokes what the drill made. @returns what could not be: it is named in the audit log. */
-async function cleanUp(run: Run): Promise<string[]> {
-  const left: string[] = [];
+async function cleanUp(run: Run): Promise<{ readonly nodes: string[]; readonly left: string[] }> {
+  const [nodes, left]: [string[], string[]] = [[], []];
   const attemptTo = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     try {
       await againOnConflict(work);
@@ -249,7 +249,11 @@ async function cleanUp(run: Run): Promise<string[]> {
     }
   };
   for (const { id } of run.tokens.values()) await attemptTo(`token ${id}`, () => revokeToken(run.realm, { id, reason: 'drill' }));
-  for (const { cluster, node } of run.joined)
-    await attemptTo(`node ${node}`, () => revokeNode(run.realm, { cluster, node, reason: 'cessationOfOperation' }));
-  return left;
+  // After the tokens: nothing can join any more.
+  for (const node of run.asked) {
+    if ((await findNode(run.realm.store, run.cluster, node)).record === undefined) continue;
+    nodes.push(node);
+    await attemptTo(`node ${node}`, () => revokeNode(run.realm, { cluster: run.cluster, node, reason: 'cessationOfOperation' }));
+  }
+  return { nodes, left };
 }

@@ -129,6 +129,24 @@ describe('runLiveDrill', () => {
     expect(drillReport(cut).metrics).toMatchObject({ cut_off_peak: 1, stranded: 1 });
   });
 
+  it('puts out a node whose answer was lost', async () => {
+    const world = await joinWorld();
+    const servers = serversOf(world);
+    const lost: LiveServers = {
+      ...servers,
+      join: async (url, request) => {
+        await servers.join(url, request);
+        throw new JoineryError('ERR_INTERRUPTED', 'the caller gave up');
+      },
+    };
+    const running = runLiveDrill({ realm: world.realm, keys: portableKeys, servers: lost }, input(small(EVICT)));
+    await expect(running).rejects.toThrow(refusal('ERR_INTERRUPTED'));
+    const nodes = Object.entries(world.realm.store.dump()).filter(([key]) => key.startsWith('node/'));
+    expect(nodes.map(([, value]) => (value as { revoked?: { reason: string } }).revoked?.reason)).toEqual(['cessationOfOperation']);
+    const [ended] = (await auditEvents(world.realm)).filter(({ event }) => event === 'drill.end');
+    expect(ended?.details).toMatchObject({ ended: false, nodes: [expect.stringMatching(/-healthy$/)], left: [] });
+  });
+
   it('asks a server that is away again, and passes bugs on', async () => {
     const world = await joinWorld();
     let gone = 3;

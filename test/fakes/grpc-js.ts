@@ -93,7 +93,12 @@ export function statusOf(error: unknown): GrpcStatus {
   const info = fields(any.find(([number]) => number === 2)?.[1] as Buffer);
   const text = (number: number): string | undefined => info.find(([found]) => found === number)?.[1].toString();
   const entries = info.filter(([number]) => number === 3).map(([, entry]) => fields(entry).map(([, value]) => value.toString()));
-  return { code, details: decodeURIComponent(details), reason: text(1), info: Object.fromEntries(entries) as Record<string, string> };
+  return { code, details: unescaped(details), reason: text(1), info: Object.fromEntries(entries) as Record<string, string> };
+}
+
+/** grpc-js decodes a message by decodeURI, which leaves what is reserved in a URI as it was. */
+function unescaped(details: string): string {
+  return details.replace(/%(?:23|24|26|2B|2C|2F|3A|3B|3D|3F|40)/g, decodeURIComponent);
 }
 
 /** Length-delimited fields of a protobuf message; varints are skipped. */
