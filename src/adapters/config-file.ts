@@ -1,4 +1,5 @@
 /** Finds and reads `joinery.yaml` with cosmiconfig: JSON and YAML only, nothing executable, no walk above the project or home. */
+import type { Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -69,7 +70,10 @@ function assertJson(value: unknown, depth: number): void {
 }
 
 /** The configuration in exactly this directory. @returns undefined when there is none. */
-async function configIn(directory: string, assertAllowed = assertPlain): Promise<FoundConfig | undefined> {
+async function configIn(
+  directory: string,
+  assertAllowed: (path: string) => Promise<unknown> = plainFile,
+): Promise<FoundConfig | undefined> {
   const { cosmiconfig } = await import('cosmiconfig');
   // The document is wrapped: cosmiconfig would obey a top-level `$import` and read other files.
   const load = async (path: string, text: string) => ({ document: await parseYaml(text, path) });
@@ -89,10 +93,10 @@ async function configIn(directory: string, assertAllowed = assertPlain): Promise
   return undefined;
 }
 
-/** cosmiconfig reads whatever there is to its end: a pipe has none, a device may have no end. */
-async function assertPlain(path: string): Promise<void> {
+/** cosmiconfig reads whatever there is to its end: a pipe has none, a device may have no end. @returns undefined where nothing is */
+async function plainFile(path: string): Promise<Stats | undefined> {
   const found = await stat(path).catch((error: unknown) => absentOrThrow(error, path));
-  if (found === undefined || found.isFile()) return;
+  if (found === undefined || found.isFile()) return found;
   throw new JoineryError('ERR_FILE_ACCESS', `${path}: expected a file, found something else`);
 }
 
@@ -101,8 +105,7 @@ async function assertPlain(path: string): Promise<void> {
  * would run as whoever came by.
  */
 async function assertOwn(path: string): Promise<void> {
-  await assertPlain(path);
-  const found = await stat(path).catch((error: unknown) => absentOrThrow(error, path));
+  const found = await plainFile(path);
   const own = process.getuid?.();
   if (found === undefined || own === undefined) return;
   const { uid } = await lstat(path);

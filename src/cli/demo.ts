@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { systemRandom } from '../adapters/random.ts';
 import { toHex } from '../core/encoding.ts';
 import { assertInternal } from '../core/errors.ts';
+import { removeWhenStopped } from './signals.ts';
 
 export interface DemoStep {
   readonly title: string;
@@ -130,6 +131,7 @@ export async function demoPlace(): Promise<DemoPlace> {
   const [offline, online] = [await passphrase('offline.pass'), await passphrase('online.pass')];
   const variables = { JOINERY_REALM: 'realm', JOINERY_PASSPHRASE: offline, JOINERY_ONLINE_PASSPHRASE: online };
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  // Ctrl-C must not leave private keys beside their passphrases.
   const forget = removeWhenStopped(remove);
   return {
     directory,
@@ -140,19 +142,6 @@ export async function demoPlace(): Promise<DemoPlace> {
       remove();
     },
   };
-}
-
-/** Ctrl-C must not leave private keys beside their passphrases. @returns what calls it off. */
-function removeWhenStopped(remove: () => void): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const stop = (signal: NodeJS.Signals): void => {
-    forget();
-    remove();
-    process.kill(process.pid, signal);
-  };
-  const forget = (): void => signals.forEach((signal) => process.off(signal, stop));
-  for (const signal of signals) process.on(signal, stop);
-  return forget;
 }
 
 /** How a person gives the commands of the demo what {@link DemoPlace.variables} gives them. */

@@ -1,10 +1,10 @@
 /** Hands a token to the rest of a pipeline, the way that pipeline expects it. */
 import { appendFileSync } from 'node:fs';
 import * as Flags from '@oclif/core/flags';
+import { guarded } from '../adapters/files.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { utf8 } from '../core/encoding.ts';
 import { JoineryError } from '../core/errors.ts';
-import { fileError } from '../core/file-error.ts';
 import type { Files } from '../core/ports.ts';
 import type { Outcome } from './base-command.ts';
 import { currentIo, write } from './io.ts';
@@ -47,11 +47,7 @@ export async function deliverToCi(
   // The command that masks must come first: from then on the runner blots the value out of every log. Under --json it goes to stderr.
   await write(json ? stderr : stdout, `::add-mask::${token}\n`);
   const file = env['GITHUB_OUTPUT'] as string;
-  try {
-    appendFileSync(file, `join_token=${token}\n`);
-  } catch (error) {
-    throw fileError(error, file);
-  }
+  await guarded(file, () => appendFileSync(file, `join_token=${token}\n`));
   return outcome(minted, { output: 'join_token' }, 'set the output join_token');
 }
 
