@@ -149,7 +149,7 @@ test('whatever is asked in whatever order, nobody gets more than was granted', a
         seen.set(`${action.do} ${outcome}`, (seen.get(`${action.do} ${outcome}`) ?? 0) + 1);
       }
     }),
-    { numRuns: 20 },
+    { numRuns: 80 },
   );
   // The walk is worth something only if it gets everywhere.
   for (const expected of ['join ok', 'renew ok', 'join ERR_TOKEN_EXHAUSTED', 'join ERR_NODE_EXISTS', 'revoke-node ok'])
